@@ -1,0 +1,194 @@
+//! The resolved configuration: immutable, complete, the only thing that later stages see.
+
+pub mod template;
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{config::template::TemplateSpec, origin::Origin, problem::Problem, vault::path::Namespace};
+
+/// Everything the agent does, with all defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The server and how to reach it.
+    pub vault: VaultConfig,
+    /// How to log in and where the token goes; `None`: nothing is logged in.
+    pub auto_auth: Option<AutoAuthConfig>,
+    /// What to render, in the order of their origin.
+    pub templates: Vec<Arc<TemplateSpec>>,
+    /// Settings of all templates.
+    pub template_config: TemplateConfig,
+    /// Render once and exit, or stay.
+    pub exit_after_auth: bool,
+    /// File that holds the process id while the agent runs.
+    pub pid_file: Option<PathBuf>,
+    /// How to log.
+    pub log: LogConfig,
+    /// After this time in `init` (or the first render of `sidecar`) give up; `None`: never.
+    pub init_deadline: Option<Duration>,
+    /// Revoke the own token on stop and on a failed start.
+    pub revoke_on_exit: bool,
+    /// What was odd but usable; said once at start.
+    pub warnings: Vec<Problem>,
+}
+
+/// The server and how to reach it (stanza `vault`).
+#[derive(Clone, Debug)]
+pub struct VaultConfig {
+    /// Address, for instance `https://vault:8200` or `unix:///run/vault.sock`. Default `https://127.0.0.1:8200`.
+    pub address: String,
+    /// Who said the address, for messages about a server that can't be reached.
+    pub address_origin: Origin,
+    /// Namespace of all requests but logins.
+    pub namespace: Option<Namespace>,
+    /// Trust and identity.
+    pub tls: TlsConfig,
+    /// Retries of a failing template fetch; `None` means no retry (`num_retries = -1`). Default 12.
+    pub num_retries: Option<u32>,
+    /// Time for one API call. Default 60 s.
+    pub client_timeout: Duration,
+    /// Retries inside one API call; default 2 for templates, from `VAULT_MAX_RETRIES` when set.
+    pub max_retries: Option<u32>,
+    /// Proxy for all requests (`VAULT_PROXY_ADDR`, else `VAULT_HTTP_PROXY`); otherwise the usual variables count.
+    pub proxy: Option<String>,
+    /// Usual proxy variables (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`, either case), captured at start.
+    pub proxy_env: BTreeMap<String, String>,
+    /// Requests per second and burst (`VAULT_RATE_LIMIT`).
+    pub rate_limit: Option<(f64, u32)>,
+}
+
+/// TLS settings of one client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// PEM file with trusted CAs; replaces the system's.
+    pub ca_cert: Option<PathBuf>,
+    /// PEM text with trusted CAs (`VAULT_CACERT_BYTES`); used when no file is named.
+    pub ca_cert_bytes: Option<String>,
+    /// Folder with PEM files of trusted CAs; used when neither file nor bytes are named.
+    pub ca_path: Option<PathBuf>,
+    /// Client certificate, PEM.
+    pub client_cert: Option<PathBuf>,
+    /// Key of the client certificate, PEM.
+    pub client_key: Option<PathBuf>,
+    /// Name for SNI and verification instead of the address's host.
+    pub server_name: Option<String>,
+    /// Trust any certificate.
+    pub skip_verify: bool,
+}
+
+/// Stanza `auto_auth`.
+#[derive(Clone, Debug)]
+pub struct AutoAuthConfig {
+    /// The login method.
+    pub method: MethodConfig,
+    /// Where the token goes.
+    pub sinks: Vec<SinkConfig>,
+    /// Log in again when the method's credentials change.
+    pub reauth_on_new_credentials: bool,
+}
+
+/// Stanza `auto_auth.method`.
+#[derive(Clone, Debug)]
+pub struct MethodConfig {
+    /// Which method, with its own settings.
+    pub kind: MethodKind,
+    /// Mount, for instance `auth/kubernetes`, without slashes around it.
+    pub mount_path: String,
+    /// Namespace of the login.
+    pub namespace: Option<Namespace>,
+    /// First wait after a failed login. Default 1 s.
+    pub min_backoff: Duration,
+    /// Longest wait after a failed login. Default 5 min.
+    pub max_backoff: Duration,
+    /// End with exit code 1 at the first failed login.
+    pub exit_on_err: bool,
+    /// Ask for a response-wrapped token; zero: don't.
+    pub wrap_ttl: Duration,
+    /// Where the method was configured.
+    pub origin: Origin,
+}
+
+/// The methods that are built in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MethodKind {
+    /// Service-account JWT to a `kubernetes` mount.
+    Kubernetes {
+        /// Role name.
+        role: String,
+        /// JWT file. Default `/var/run/secrets/kubernetes.io/serviceaccount/token`.
+        token_path: PathBuf,
+    },
+    /// A token that somebody else puts into a file.
+    TokenFile {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Stanza `auto_auth.sink` of type `file`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkConfig {
+    /// The token file.
+    pub path: PathBuf,
+    /// Mode, subject to the umask. Default 0640.
+    pub mode: u32,
+    /// Owner; `None` leaves it.
+    pub uid: Option<u32>,
+    /// Group; `None` leaves it.
+    pub gid: Option<u32>,
+    /// Where it was configured.
+    pub origin: Origin,
+}
+
+/// Stanza `template_config`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TemplateConfig {
+    /// End with exit code 1 when the retries of a fetch are used up.
+    pub exit_on_retry_failure: bool,
+    /// Interval for secrets without a lease. Default 5 min.
+    pub static_secret_render_interval: Duration,
+    /// Whether somebody set that interval (then KV v1 obeys it too).
+    pub static_interval_is_set: bool,
+    /// Connections per host. Default 10.
+    pub max_connections_per_host: usize,
+    /// Share of a lease after which non-renewable secrets are read anew. Default 0.90.
+    pub lease_renewal_threshold: f64,
+}
+
+/// How to log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// Lowest level shown.
+    pub level: LogLevel,
+    /// The text of the level as configured, for the banner; empty when nobody said one.
+    pub level_text: String,
+    /// Line format.
+    pub format: LogFormat,
+    /// Also write to this file.
+    pub file: Option<PathBuf>,
+    /// Rotate at this size; 0: no limit.
+    pub rotate_bytes: u64,
+    /// Rotate at this age. Default 24 h.
+    pub rotate_duration: Duration,
+    /// Archives kept; 0: all, negative: none.
+    pub rotate_max_files: i64,
+}
+
+/// Log levels, most talkative first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// Line formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `2024-04-19T08:13:33.115Z [INFO]  agent: message: key=value`
+    Standard,
+    /// One JSON object per line.
+    Json,
+}

@@ -1,0 +1,14 @@
+//! decant takes the place of `vault agent` beside an application.
+//!
+//! Everything a pod asks for walks one line once:
+//! `config → auth → secrets → template → output → action`.
+//! A module imports only what lies before it in that line or below it; `ARCHITECTURE.md` has the table and
+//! `integration/layers.rs` holds the code to it.
+
+pub mod clock;
+pub mod config;
+pub mod origin;
+pub mod problem;
+pub mod secrets;
+pub mod template;
+pub mod vault;

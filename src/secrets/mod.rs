@@ -1,0 +1,4 @@
+//! What templates ask for, what came back, and the store that keeps it fresh.
+
+pub mod request;
+pub mod snapshot;

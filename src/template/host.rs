@@ -1,0 +1,57 @@
+//! The world as a template may see it. Both dialects ask through this trait, so that a secret has one meaning.
+
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    secrets::request::SecretRequest,
+    vault::{secret::Secret, value::Text},
+};
+
+/// What a template can ask for. An implementation records what was asked; it never waits and never fetches.
+pub trait Host {
+    /// The last good answer; `None` when there is none yet. The request counts as used, and as missing when `None`.
+    fn secret(&mut self, request: &SecretRequest) -> Option<Arc<Secret>>;
+
+    /// Contents of a file. The path counts as watched. A missing file is `Err` with words for the user.
+    fn file(&mut self, path: &str) -> Result<Text, String>;
+
+    /// A variable of the environment that templates see.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// Wall time.
+    fn now(&self) -> SystemTime;
+
+    /// Fills `buffer` with random bytes.
+    fn random(&mut self, buffer: &mut [u8]);
+
+    /// Addresses of the network interfaces, for `sockaddr`: (interface name, address, flags as Go words them).
+    fn interfaces(&self) -> Vec<(String, std::net::IpAddr, String)>;
+
+    /// Output of an external program for `plugin`, run between passes; `None` counts as missing.
+    fn plugin(&mut self, argv: &[String]) -> Option<Result<Text, String>>;
+}
+
+/// A file that a template wants written beside its own (`writeToFile`), applied after the final pass.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FileEffect {
+    /// Path of the file.
+    pub path: PathBuf,
+    /// Owner by name or number; empty: leave.
+    pub user: String,
+    /// Group by name or number; empty: leave.
+    pub group: String,
+    /// Mode.
+    pub mode: u32,
+    /// Add to the file instead of replacing it.
+    pub append: bool,
+    /// The bytes.
+    pub contents: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for FileEffect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FileEffect({}, {} bytes)", self.path.display(), self.contents.len())
+    }
+}

@@ -1,0 +1,3 @@
+//! Text and data in, text out: the two template dialects, pure, bounded, never waiting.
+
+pub mod host;
