@@ -1,5 +1,6 @@
 //! The resolved configuration: immutable, complete, the only thing that later stages see.
 
+pub mod downward;
 pub mod template;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
