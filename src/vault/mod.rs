@@ -1,5 +1,6 @@
 //! What Vault's HTTP API is: paths, tokens, answers; and the one client that speaks it.
 
+pub mod lifetime;
 pub mod path;
 pub mod secret;
 pub mod token;
