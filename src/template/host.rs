@@ -23,8 +23,8 @@ pub trait Host {
     /// Wall time.
     fn now(&self) -> SystemTime;
 
-    /// Fills `buffer` with random bytes.
-    fn random(&mut self, buffer: &mut [u8]);
+    /// Fills `buffer` with random bytes; `Err` has words for the user, and the buffer must not be used then.
+    fn random(&mut self, buffer: &mut [u8]) -> Result<(), String>;
 
     /// Addresses of the network interfaces, for `sockaddr`: (interface name, address, flags as Go words them).
     fn interfaces(&self) -> Vec<(String, std::net::IpAddr, String)>;
