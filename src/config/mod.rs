@@ -1,7 +1,11 @@
 //! The resolved configuration: immutable, complete, the only thing that later stages see.
 
 pub mod downward;
+pub mod env;
+pub mod own;
+pub mod raw;
 pub mod template;
+pub mod units;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 

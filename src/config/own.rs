@@ -1,0 +1,136 @@
+//! The settings that only decant has: one table for config key, annotation, variable, flag, default and words.
+
+use super::{
+    raw::{Raw, RawOwn},
+    units,
+};
+use crate::{
+    origin::{Origin, Sourced},
+    problem::Problem,
+};
+
+/// One setting of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Key in the stanza `decant {}`; the other names follow from it.
+    pub key: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// What counts when nobody says anything, in words.
+    pub default: &'static str,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+    /// Stores a value.
+    set: fn(&mut RawOwn, &str, Origin) -> Result<(), units::UnitError>,
+}
+
+/// What a setting takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// `true` or `false`.
+    Bool,
+    /// A duration.
+    Duration,
+}
+
+/// All of them.
+pub static SETTINGS: &[Setting] = &[
+    Setting {
+        key: "init_deadline",
+        takes: Takes::Duration,
+        default: "none",
+        doc: "give up when the first render of everything takes longer than this",
+        set: |own, text, origin| {
+            own.init_deadline = Some(Sourced::new(units::duration(text)?, origin));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "revoke_on_exit",
+        takes: Takes::Bool,
+        default: "false",
+        doc: "revoke the own token on stop and on a failed start",
+        set: |own, text, origin| {
+            own.revoke_on_exit = Some(Sourced::new(units::flexible_bool(text)?, origin));
+            Ok(())
+        },
+    },
+];
+
+impl Setting {
+    /// Full name of the annotation, for instance `decant/init-deadline`.
+    pub fn annotation(&self) -> String {
+        format!("decant/{}", self.key.replace('_', "-"))
+    }
+
+    /// Name of the variable, for instance `DECANT_INIT_DEADLINE`.
+    pub fn variable(&self) -> String {
+        format!("DECANT_{}", self.key.to_ascii_uppercase())
+    }
+
+    /// Name of the flag without dashes, for instance `init-deadline`.
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// Reads a text that somebody said for this setting into `raw`.
+    ///
+    /// # Errors
+    /// A text that the setting doesn't take.
+    pub fn read(&self, raw: &mut Raw, text: &str, origin: Origin) -> Result<(), Problem> {
+        (self.set)(&mut raw.own, text, origin.clone()).map_err(|error| {
+            Problem::error(format!("`{}` can't be {text:?}", self.key)).at(origin).expected(error.to_string())
+        })
+    }
+}
+
+/// The setting with this config key, in any case.
+pub fn by_key(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key.eq_ignore_ascii_case(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_other_names_follow_from_the_key() {
+        let setting = by_key("Init_Deadline").unwrap();
+        assert_eq!(setting.annotation(), "decant/init-deadline");
+        assert_eq!(setting.variable(), "DECANT_INIT_DEADLINE");
+        assert_eq!(setting.flag(), "init-deadline");
+    }
+
+    #[test]
+    fn a_value_lands_in_its_field_with_its_origin() {
+        let mut raw = Raw::default();
+        let origin = Origin::Env("DECANT_INIT_DEADLINE".into());
+        by_key("init_deadline").unwrap().read(&mut raw, "2m", origin.clone()).unwrap();
+        by_key("revoke_on_exit").unwrap().read(&mut raw, "true", Origin::Default).unwrap();
+        assert_eq!(raw.own.init_deadline, Some(Sourced::new(Duration::from_secs(120), origin)));
+        assert!(raw.own.revoke_on_exit.unwrap().value);
+    }
+
+    #[test]
+    fn a_wrong_value_names_place_and_expectation() {
+        let setting = by_key("init_deadline").unwrap();
+        let problem = setting
+            .read(&mut Raw::default(), "soon", Origin::Annotation(setting.annotation().into()))
+            .unwrap_err();
+        assert_eq!(
+            problem.to_string(),
+            "annotation decant/init-deadline: `init_deadline` can't be \"soon\"\n  expected: a duration, for instance \
+             \"30s\", \"1h30m\", \"250ms\", \"2d\", or a number of seconds"
+        );
+    }
+
+    #[test]
+    fn keys_are_unique_and_documented() {
+        for (at, setting) in SETTINGS.iter().enumerate() {
+            assert!(SETTINGS[at + 1..].iter().all(|other| other.key != setting.key), "{}", setting.key);
+            assert!(!setting.doc.is_empty() && !setting.default.is_empty(), "{}", setting.key);
+        }
+    }
+}
