@@ -1,3 +1,4 @@
 //! Text and data in, text out: the two template dialects, pure, bounded, never waiting.
 
+pub mod go;
 pub mod host;
