@@ -9,6 +9,7 @@ pub mod backoff;
 pub mod chance;
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod origin;
 pub mod problem;
 pub mod secrets;

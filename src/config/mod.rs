@@ -9,6 +9,7 @@ pub mod units;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
+pub use crate::http::tls::TlsConfig;
 use crate::{config::template::TemplateSpec, origin::Origin, problem::Problem, vault::path::Namespace};
 
 /// Everything the agent does, with all defaults filled in.
@@ -59,25 +60,6 @@ pub struct VaultConfig {
     pub proxy_env: BTreeMap<String, String>,
     /// Requests per second and burst (`VAULT_RATE_LIMIT`).
     pub rate_limit: Option<(f64, u32)>,
-}
-
-/// TLS settings of one client.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsConfig {
-    /// PEM file with trusted CAs; replaces the system's.
-    pub ca_cert: Option<PathBuf>,
-    /// PEM text with trusted CAs (`VAULT_CACERT_BYTES`); used when no file is named.
-    pub ca_cert_bytes: Option<String>,
-    /// Folder with PEM files of trusted CAs; used when neither file nor bytes are named.
-    pub ca_path: Option<PathBuf>,
-    /// Client certificate, PEM.
-    pub client_cert: Option<PathBuf>,
-    /// Key of the client certificate, PEM.
-    pub client_key: Option<PathBuf>,
-    /// Name for SNI and verification instead of the address's host.
-    pub server_name: Option<String>,
-    /// Trust any certificate.
-    pub skip_verify: bool,
 }
 
 /// Stanza `auto_auth`.

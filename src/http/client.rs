@@ -1,0 +1,225 @@
+//! The client of one upstream: built from settings, rebuilt when its certificate files change.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use reqwest::{Client, Method, RequestBuilder, Response, Url, header, header::HeaderValue, redirect};
+use rustls::pki_types::ServerName;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::{
+    address::Address,
+    dns::Dns,
+    error::HttpError,
+    proxy::{Proxy, ProxyError},
+    tls::{TlsConfig, TlsError},
+};
+
+/// Limit for name resolution, TCP and TLS together. The original allows 30 s for TCP and 10 s for TLS; a shorter
+/// limit lets an upstream that comes back be found sooner.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that nobody used for this long is closed.
+const IDLE: Duration = Duration::from_secs(30);
+/// Interval of TCP keep-alives, as the original.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// What a client needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The upstream.
+    pub address: Address,
+    /// Trust and identity.
+    pub tls: TlsConfig,
+    /// Forward proxies.
+    pub proxy: Proxy,
+    /// Idle connections kept.
+    pub idle_connections: usize,
+}
+
+/// Why a client can't be built.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    /// The TLS settings.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The proxy settings.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The HTTP library refuses.
+    #[error("the HTTP client for {address} can't be built")]
+    Library {
+        /// The upstream.
+        address: String,
+        /// What the library says.
+        source: reqwest::Error,
+    },
+}
+
+/// A client for one upstream. Clones share their connections.
+#[derive(Clone)]
+pub struct HttpClient(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    /// The upstream as the URL says it: with the TLS server name as its host, if there is one.
+    target: Address,
+    /// The name that the server knows itself by, when the URL says another.
+    host: Option<HeaderValue>,
+    dns: Dns,
+    built: Mutex<Built>,
+}
+
+struct Built {
+    stamp: [Option<SystemTime>; 4],
+    client: Client,
+}
+
+impl HttpClient {
+    /// Builds a client; certificate files are read now.
+    ///
+    /// # Errors
+    /// Settings that can't work: see [`SetupError`].
+    pub fn new(settings: Settings, dns: Dns) -> Result<Self, SetupError> {
+        let (target, dns, host) = rename(&settings, dns)?;
+        let stamp = settings.tls.stamp();
+        let built = Mutex::new(Built { stamp, client: build(&settings, dns.clone())? });
+        Ok(Self(Arc::new(Inner { settings, target, host, dns, built })))
+    }
+
+    /// The upstream, as the user wrote it.
+    pub fn address(&self) -> &Address {
+        &self.0.settings.address
+    }
+
+    /// A request to a path below the address.
+    pub fn request<'a>(
+        &self,
+        method: Method,
+        path: &str,
+        query: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> RequestBuilder {
+        let request = self.current().request(method, self.0.target.url(path, query));
+        match &self.0.host {
+            Some(host) => request.header(header::HOST, host.clone()),
+            None => request,
+        }
+    }
+
+    /// A request to another server that the upstream pointed at, with the same trust and identity.
+    pub fn request_at(&self, method: Method, url: Url) -> RequestBuilder {
+        self.current().request(method, url)
+    }
+
+    /// Sends a request; any status is an answer. `url` is what messages say was asked.
+    ///
+    /// # Errors
+    /// No answer at all.
+    pub async fn send(&self, request: RequestBuilder, url: &Url) -> Result<Response, HttpError> {
+        request.send().await.map_err(|error| classify(&error, url))
+    }
+
+    /// The client for the certificate files as they are now. A rotation half done keeps the old one.
+    fn current(&self) -> Client {
+        let mut built = self.0.built.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = self.0.settings.tls.stamp();
+        if stamp != built.stamp {
+            let address = &self.0.settings.address;
+            built.stamp = stamp;
+            match build(&self.0.settings, self.0.dns.clone()) {
+                Ok(client) => {
+                    built.client = client;
+                    tracing::info!(target: "agent", "read changed TLS files: address={address}");
+                }
+                Err(error) => {
+                    let error = crate::problem::chain(&error);
+                    tracing::warn!(target: "agent", "changed TLS files are not usable, keeping the old ones: error={error:?}");
+                }
+            }
+        }
+        built.client.clone()
+    }
+}
+
+impl std::fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HttpClient({})", self.0.settings.address)
+    }
+}
+
+/// Reads an answer's body, at most `limit` bytes.
+///
+/// # Errors
+/// A body that is larger, ends early or comes too late.
+pub async fn read(mut response: Response, url: &Url, limit: usize) -> Result<Zeroizing<Vec<u8>>, HttpError> {
+    let announced = response.content_length().unwrap_or(0);
+    let too_large = || HttpError::TooLarge { url: url.clone(), limit };
+    let announced = usize::try_from(announced).map_err(|_| too_large())?;
+    if announced > limit {
+        return Err(too_large());
+    }
+    let mut body = Zeroizing::new(Vec::with_capacity(announced));
+    while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, url))? {
+        if body.len() + chunk.len() > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn classify(error: &reqwest::Error, url: &Url) -> HttpError {
+    HttpError::classify(error, url, CONNECT_TIMEOUT.as_secs())
+}
+
+/// Puts a TLS server name into the URL, because the HTTP library takes SNI from there; the resolver maps it back to
+/// the host, and the Host header keeps saying it. A proxy resolves names itself, so there the URL stays.
+fn rename(settings: &Settings, dns: Dns) -> Result<(Address, Dns, Option<HeaderValue>), SetupError> {
+    let address = &settings.address;
+    let unchanged = |dns| Ok((address.clone(), dns, None));
+    let name = match settings.tls.name()? {
+        Some(ServerName::DnsName(name)) if address.is_tls() => name.as_ref().to_owned(),
+        _ => return unchanged(dns),
+    };
+    if !settings.proxy.rules(address)?.is_empty() {
+        return unchanged(dns);
+    }
+    let host = address.base().host_str().unwrap_or_default();
+    let authority = match address.base().port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
+    match (address.with_host(&name), HeaderValue::from_str(&authority)) {
+        (Some(target), Ok(header)) => Ok((target, dns.with_alias(&name, host), Some(header))),
+        _ => Err(TlsError::Name { name }.into()),
+    }
+}
+
+fn build(settings: &Settings, dns: Dns) -> Result<Client, SetupError> {
+    // The library wants a TLS configuration in any case, and a redirect may lead to TLS; but reading the system's
+    // CAs takes longer than a whole request, so an upstream without TLS gets by with the built-in list.
+    let plain = !settings.address.is_tls() && settings.tls == TlsConfig::default();
+    let tls = if plain { TlsConfig::public_roots() } else { settings.tls.client_config() }?;
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(dns)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_keepalive(KEEP_ALIVE)
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(settings.idle_connections)
+        .no_proxy();
+    for rule in settings.proxy.rules(&settings.address)? {
+        builder = builder.proxy(rule);
+    }
+    if let Some(socket) = settings.address.socket() {
+        builder = builder.unix_socket(socket);
+    }
+    builder.build().map_err(|source| SetupError::Library { address: settings.address.to_string(), source })
+}
+
+#[cfg(test)]
+mod tests;
