@@ -94,8 +94,16 @@ pub fn chain(error: &dyn Error) -> String {
 
 /// The candidate that was most likely meant: at most a third of the letters differ, case aside.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    nearest_within(word, candidates, (word.chars().count() / 3).max(1))
+}
+
+/// As [`nearest`], with at most `limit` letters that differ: for long names that share most of their letters.
+pub fn nearest_within<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+    limit: usize,
+) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let limit = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()
         .map(|candidate| (edits(&word, &candidate.to_lowercase()), candidate))

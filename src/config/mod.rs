@@ -1,5 +1,6 @@
 //! The resolved configuration: immutable, complete, the only thing that later stages see.
 
+pub mod annotation;
 pub mod downward;
 pub mod env;
 pub mod own;

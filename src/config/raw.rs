@@ -72,6 +72,8 @@ pub struct RawVault {
     pub rate_limit: Said<(f64, u32)>,
     /// Proxy for all requests; never in files.
     pub proxy: Said<String>,
+    /// Stands for a missing `HTTPS_PROXY`; annotations only.
+    pub https_proxy: Said<String>,
 }
 
 /// Stanza `auto_auth`.
