@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod http;
 pub mod origin;
+pub mod output;
 pub mod problem;
 pub mod secrets;
 pub mod template;

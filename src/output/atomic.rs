@@ -1,0 +1,211 @@
+//! Replaces a file in one visible step: a temporary file beside it gets contents, owner and mode, then its name.
+//!
+//! The building block of destinations, sinks and hand-over files. A reader sees the old file or the new one,
+//! whole, and never with wider rights than the final ones.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::{self, Write},
+    os::{fd::AsFd, unix::fs::MetadataExt},
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{AtFlags, OFlag, open, openat, renameat},
+    sys::{
+        stat::{Mode, fchmod},
+        statfs::{FsType, TMPFS_MAGIC, fstatfs},
+    },
+    unistd::{Gid, Uid, UnlinkatFlags, fchown, linkat, unlinkat},
+};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::{
+    error::{Access, WriteError},
+    owner::Ids,
+};
+
+/// Kernel's number for ramfs (`linux/magic.h`), which has nothing to sync either.
+const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
+
+/// Names of temporary files start like this, so that a reader of the folder can pass over them.
+pub const TEMP_PREFIX: &str = ".decant-";
+
+/// What the new file is to have besides its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// Mode, exact: the umask doesn't count.
+    pub mode: u32,
+    /// Owner that must be given; refusal is an error.
+    pub owner: Ids,
+    /// Owner to keep where that is allowed (that of the file before); refusal is logged.
+    pub keep: Ids,
+}
+
+/// An open folder. What happens in it happens in this very folder, even if its path is moved meanwhile.
+#[derive(Debug)]
+pub struct Folder {
+    file: File,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder by path; links in the path are followed.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_RDONLY;
+        Ok(Self::from_fd(open(path, flags, Mode::empty())?.into(), path))
+    }
+
+    /// A folder that is open already; `path` is for messages.
+    pub(super) fn from_fd(file: File, path: &Path) -> Self {
+        Self { file, path: path.to_owned() }
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Puts a new file in place of `name`, whatever was there (a link is replaced, not followed).
+    ///
+    /// # Errors
+    /// Everything that goes wrong before the new file has its name; the old one is then untouched and the
+    /// temporary file is gone.
+    pub fn replace(&self, name: &OsStr, bytes: &[u8], attributes: &Attributes) -> Result<(), WriteError> {
+        let path = self.path.join(name);
+        let fail = |step| {
+            let path = &path;
+            move |source: io::Error| WriteError::new(step, path, bytes.len(), source)
+        };
+        let mut temp = Temp::create(&self.file).map_err(fail("create a file beside"))?;
+        temp.file.write_all(bytes).map_err(fail("write"))?;
+        give(&temp.file, attributes, &path)?;
+        if !is_in_memory(&temp.file) {
+            temp.file.sync_all().map_err(fail("write"))?;
+        }
+        renameat(&self.file, temp.name.as_os_str(), &self.file, name)
+            .map_err(|e| fail("replace")(e.into()))?;
+        temp.placed = true;
+        if !is_in_memory(&self.file) {
+            // The new file is in place and whole; a folder that can't be synced only weakens what a power cut leaves.
+            if let Err(error) = self.file.sync_all() {
+                tracing::debug!(folder = %self.path.display(), %error, "can't sync the folder");
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the present file `name` as `name.bak`; the `.bak` before it goes only when that succeeded.
+    ///
+    /// # Errors
+    /// As the system says; the earlier `.bak` is then in place again.
+    pub fn back_up(&self, name: &OsStr) -> io::Result<()> {
+        let with = |end: &str| {
+            let mut name = name.to_owned();
+            name.push(end);
+            name
+        };
+        let (backup, older) = (with(".bak"), with(".old.bak"));
+        let dir = &self.file;
+        let moved = renameat(dir, backup.as_os_str(), dir, older.as_os_str()).is_ok();
+        match linkat(dir, name, dir, backup.as_os_str(), AtFlags::empty()) {
+            Ok(()) => match unlinkat(dir, older.as_os_str(), UnlinkatFlags::NoRemoveDir) {
+                Ok(()) | Err(Errno::ENOENT) => Ok(()),
+                Err(errno) => Err(errno.into()),
+            },
+            Err(errno) => {
+                if moved {
+                    renameat(dir, older.as_os_str(), dir, backup.as_os_str())?;
+                }
+                Err(errno.into())
+            }
+        }
+    }
+}
+
+/// Owner first, because changing it may drop bits of the mode.
+pub(super) fn give(file: &File, attributes: &Attributes, path: &Path) -> Result<(), WriteError> {
+    let Attributes { mode, owner, keep } = *attributes;
+    let now = file.metadata().map_err(|source| WriteError::new("look at", path, 0, source))?;
+    let other = |wanted: Option<u32>, now: u32| wanted.filter(|id| *id != now);
+    let must = Ids { uid: other(owner.uid, now.uid()), gid: other(owner.gid, now.gid()) };
+    chown(file, must).map_err(|errno| match errno {
+        // EINVAL: an id that this user namespace doesn't have.
+        Errno::EPERM | Errno::EINVAL => {
+            let access = Access::of(super::error::parent(path));
+            WriteError::Owner { path: path.to_owned(), uid: owner.uid, gid: owner.gid, access }
+        }
+        _ => WriteError::new("set the owner of", path, 0, errno.into()),
+    })?;
+    let may = Ids {
+        uid: if owner.uid.is_some() { None } else { other(keep.uid, now.uid()) },
+        gid: if owner.gid.is_some() { None } else { other(keep.gid, now.gid()) },
+    };
+    // A group we are a member of can be kept where the user can't.
+    if let Err(error) = chown(file, may) {
+        // A group we are a member of can be kept where the user can't.
+        chown(file, Ids { uid: None, gid: may.gid }).ok();
+        tracing::warn!(
+            destination = %path.display(), uid = ?keep.uid, gid = ?keep.gid, own_uid = %nix::unistd::geteuid(), %error,
+            "the owner of the file can't be kept"
+        );
+    }
+    fchmod(file, Mode::from_bits_truncate(mode))
+        .map_err(|e| WriteError::new("set the mode of", path, 0, e.into()))
+}
+
+fn chown(file: &File, ids: Ids) -> nix::Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    fchown(file, ids.uid.map(Uid::from_raw), ids.gid.map(Gid::from_raw))
+}
+
+/// Whether a sync would be work for nothing, because the file system lives in memory.
+pub(super) fn is_in_memory(file: &File) -> bool {
+    fstatfs(file).is_ok_and(|stat| matches!(stat.filesystem_type(), TMPFS_MAGIC | RAMFS_MAGIC))
+}
+
+/// A temporary file that goes away unless it got its final name.
+struct Temp<'a> {
+    folder: &'a File,
+    name: OsString,
+    file: File,
+    placed: bool,
+}
+
+impl<'a> Temp<'a> {
+    fn create(folder: &'a File) -> io::Result<Self> {
+        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        for _ in 0..TRIES {
+            let name = OsString::from(format!("{TEMP_PREFIX}{:016x}", random()?));
+            match openat(folder.as_fd(), name.as_os_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR) {
+                Ok(fd) => return Ok(Self { folder, name, file: fd.into(), placed: false }),
+                Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Err(Errno::EEXIST.into())
+    }
+}
+
+/// Random names that may already exist before something else must be wrong.
+const TRIES: usize = 8;
+
+fn random() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random bytes"))?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+impl Drop for Temp<'_> {
+    fn drop(&mut self) {
+        if !self.placed {
+            unlinkat(self.folder, self.name.as_os_str(), UnlinkatFlags::NoRemoveDir).ok();
+        }
+    }
+}
