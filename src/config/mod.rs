@@ -3,6 +3,7 @@
 pub mod annotation;
 pub mod downward;
 pub mod env;
+pub mod hcl;
 pub mod own;
 pub mod raw;
 pub mod template;
