@@ -1,4 +1,6 @@
 //! What templates ask for, what came back, and the store that keeps it fresh.
 
+pub mod entry;
 pub mod request;
+pub mod schedule;
 pub mod snapshot;

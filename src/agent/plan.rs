@@ -1,0 +1,413 @@
+//! Pure: what to render, write, run and when to stop, from what has happened so far.
+//!
+//! No file, no network, no clock. The shell around it (`reconcile`) carries the effects out and feeds the results
+//! back. Invariants that the tests hold it to: a failing template never causes work for another one; a written file
+//! is followed by each of its actions exactly once per pass; nothing wakes more than once per due time.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::outcome::Outcome;
+use crate::{
+    config::template::{ActionSpec, TemplateSpec, Wait},
+    secrets::{request::SecretRequest, snapshot::Failed},
+};
+
+/// Everything that can happen.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The answers to these requests are new.
+    Changed(BTreeSet<SecretRequest>),
+    /// This is how requests fail at the moment.
+    Failing(Arc<HashMap<SecretRequest, Failed>>),
+    /// Files that templates read (`file`) are new: these templates are to be rendered.
+    Stale(Vec<usize>),
+    /// A template was evaluated.
+    Rendered(usize, Rendered),
+    /// A rendered template was written, or not.
+    Written(usize, Written),
+    /// All effects of the events so far are carried out.
+    PassDone,
+    /// The actions of a pass have ended; how many of them failed.
+    ActionsDone {
+        /// Failed actions.
+        failed: usize,
+    },
+    /// Every sink holds the first token.
+    SinksDone,
+    /// The time that the plan asked to be woken at.
+    Due,
+    /// No more waiting for the first render.
+    DeadlinePassed,
+    /// Somebody asked for an end.
+    Stop,
+    /// Auto-auth has given up.
+    AuthFailed(String),
+    /// A part of the agent broke.
+    Broken(String),
+}
+
+/// How an evaluation ended.
+#[derive(Clone, Debug)]
+pub enum Rendered {
+    /// There are bytes to write.
+    Ready {
+        /// Requests that it used.
+        used: BTreeSet<SecretRequest>,
+    },
+    /// Answers are missing.
+    Waiting {
+        /// Requests that it used so far, the missing ones included.
+        used: BTreeSet<SecretRequest>,
+    },
+    /// It can't be rendered with these answers.
+    Failed {
+        /// Requests that it used so far.
+        used: BTreeSet<SecretRequest>,
+        /// What the user reads.
+        message: String,
+    },
+}
+
+/// How a write ended.
+#[derive(Clone, Debug)]
+pub enum Written {
+    /// The file is new.
+    Changed,
+    /// The file was right already.
+    Same,
+    /// The file could not be written.
+    Failed(String),
+}
+
+/// What the shell does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Evaluate this template.
+    Render(usize),
+    /// Write what was rendered.
+    Write(usize),
+    /// Run these one after the other.
+    Run(Vec<ActionSpec>),
+    /// Tell the store what is needed now.
+    Want(BTreeSet<SecretRequest>),
+    /// All templates are rendered for the first time.
+    AllRendered,
+    /// End with this outcome.
+    Exit(Outcome),
+}
+
+/// What the plan needs to know of the configuration.
+#[derive(Clone, Debug)]
+pub struct PlanConfig {
+    /// Render once and end.
+    pub once: bool,
+    /// Failures of the first render end the run.
+    pub exit_on_failure: bool,
+    /// Retries of a request before it counts as failed; `None`: none.
+    pub retries: Option<u32>,
+    /// Sinks that must hold the token before a run that renders once may end.
+    pub sinks: bool,
+}
+
+const FIRST_WRITE_RETRY: Duration = Duration::from_secs(1);
+const LAST_WRITE_RETRY: Duration = Duration::from_secs(60);
+
+/// The plan.
+#[derive(Debug)]
+pub struct Plan {
+    config: PlanConfig,
+    templates: Vec<State>,
+    wanted: BTreeSet<SecretRequest>,
+    /// Some template's set of used requests has changed since `wanted` was made.
+    uses_changed: bool,
+    failing: Arc<HashMap<SecretRequest, Failed>>,
+    sinks_done: bool,
+    all_rendered: bool,
+    batches_running: usize,
+    failed_actions: usize,
+    ended: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    spec: Arc<TemplateSpec>,
+    used: BTreeSet<SecretRequest>,
+    rendered_once: bool,
+    /// Written in the pass under way.
+    changed: bool,
+    /// Why it isn't rendered; shown by status and once in the log.
+    trouble: Option<String>,
+    due: Option<Due>,
+    write_failures: u32,
+}
+
+/// A render that waits: for quiet (`wait`), or before another try to write.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Instant,
+    latest: Instant,
+}
+
+impl Plan {
+    /// A plan for these templates; `literal` are the requests that are known before any render.
+    pub fn new(config: PlanConfig, templates: Vec<(Arc<TemplateSpec>, BTreeSet<SecretRequest>)>) -> Self {
+        Self {
+            sinks_done: !config.sinks,
+            config,
+            templates: templates
+                .into_iter()
+                .map(|(spec, literal)| State {
+                    spec,
+                    used: literal,
+                    rendered_once: false,
+                    changed: false,
+                    trouble: None,
+                    due: None,
+                    write_failures: 0,
+                })
+                .collect(),
+            wanted: BTreeSet::new(),
+            uses_changed: true,
+            failing: Arc::default(),
+            all_rendered: false,
+            batches_running: 0,
+            failed_actions: 0,
+            ended: false,
+        }
+    }
+
+    /// The first effects: ask for what is known, evaluate everything once (which finds what else is needed).
+    pub fn start(&mut self) -> Vec<Effect> {
+        let mut effects = self.want_changes();
+        effects.extend((0..self.templates.len()).map(Effect::Render));
+        effects
+    }
+
+    /// When [`Event::Due`] should come.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.templates.iter().filter_map(|template| template.due).map(|due| due.at).min()
+    }
+
+    /// Why the template isn't rendered as it should be.
+    pub fn trouble(&self, index: usize) -> Option<&str> {
+        self.templates.get(index)?.trouble.as_deref()
+    }
+
+    /// Whether the template has been rendered.
+    pub fn is_rendered(&self, index: usize) -> bool {
+        self.templates.get(index).is_some_and(|template| template.rendered_once)
+    }
+
+    /// Whether every template has been rendered.
+    pub const fn all_rendered(&self) -> bool {
+        self.all_rendered
+    }
+
+    /// The requests that templates use and that have no answer, each with how it fails (if it does).
+    pub fn awaited<'a>(
+        &'a self,
+        has_answer: impl Fn(&SecretRequest) -> bool + 'a,
+    ) -> impl Iterator<Item = (&'a SecretRequest, Option<&'a Failed>)> + 'a {
+        self.wanted
+            .iter()
+            .filter(move |request| !has_answer(request))
+            .map(|request| (request, self.failing.get(request)))
+    }
+
+    /// Takes an event and says what to do.
+    pub fn on(&mut self, event: Event, now: Instant) -> Vec<Effect> {
+        if self.ended {
+            return Vec::new();
+        }
+        let effects = match event {
+            Event::Changed(requests) => {
+                let stale: Vec<usize> = (0..self.templates.len())
+                    .filter(|index| !self.templates[*index].used.is_disjoint(&requests))
+                    .collect();
+                self.stale(&stale, now)
+            }
+            Event::Stale(indexes) => self.stale(&indexes, now),
+            Event::Failing(failing) => {
+                self.failing = failing;
+                self.give_up().into_iter().collect()
+            }
+            Event::Rendered(index, rendered) => self.rendered(index, rendered),
+            Event::Written(index, written) => self.written(index, written, now),
+            Event::PassDone => self.pass_done(),
+            Event::ActionsDone { failed } => {
+                self.batches_running -= 1;
+                self.failed_actions += failed;
+                self.finish()
+            }
+            Event::SinksDone => {
+                self.sinks_done = true;
+                self.finish()
+            }
+            Event::Due => self.due(now),
+            Event::DeadlinePassed if self.all_rendered => Vec::new(),
+            Event::DeadlinePassed => vec![Effect::Exit(Outcome::Deadline)],
+            Event::Stop => vec![Effect::Exit(Outcome::Stopped)],
+            Event::Broken(message) => vec![Effect::Exit(Outcome::Internal(message))],
+            Event::AuthFailed(message) => vec![Effect::Exit(Outcome::Login(message))],
+        };
+        self.ended = effects.iter().any(|effect| matches!(effect, Effect::Exit(_)));
+        effects
+    }
+
+    fn stale(&mut self, indexes: &[usize], now: Instant) -> Vec<Effect> {
+        let all_rendered = self.all_rendered;
+        let mut effects = Vec::new();
+        for &index in indexes {
+            let Some(template) = self.templates.get_mut(index) else { continue };
+            match template.spec.wait {
+                // The first render never waits.
+                Some(Wait { min, max }) if all_rendered => {
+                    let latest = template.due.map_or(now + max, |due| due.latest);
+                    template.due = Some(Due { at: (now + min).min(latest), latest });
+                }
+                _ => effects.push(Effect::Render(index)),
+            }
+        }
+        effects
+    }
+
+    fn due(&mut self, now: Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (index, template) in self.templates.iter_mut().enumerate() {
+            if template.due.is_some_and(|due| due.at <= now) {
+                template.due = None;
+                effects.push(Effect::Render(index));
+            }
+        }
+        effects
+    }
+
+    fn rendered(&mut self, index: usize, rendered: Rendered) -> Vec<Effect> {
+        let Some(template) = self.templates.get_mut(index) else { return Vec::new() };
+        let (used, next) = match rendered {
+            Rendered::Ready { used } => (used, Some(Effect::Write(index))),
+            Rendered::Waiting { used } => (used, None),
+            Rendered::Failed { used, message } => {
+                template.trouble = Some(message.clone());
+                let fatal = self.config.exit_on_failure && template.spec.error_fatal && !self.all_rendered;
+                (used, fatal.then_some(Effect::Exit(Outcome::Template(message))))
+            }
+        };
+        // What a failed or waiting evaluation did not reach may still be needed: literal requests stay.
+        if matches!(next, Some(Effect::Write(_))) {
+            self.uses_changed |= template.used != used;
+            template.used = used;
+        } else if !used.is_subset(&template.used) {
+            self.uses_changed = true;
+            template.used.extend(used);
+        }
+        next.into_iter().collect()
+    }
+
+    fn written(&mut self, index: usize, written: Written, now: Instant) -> Vec<Effect> {
+        let Some(template) = self.templates.get_mut(index) else { return Vec::new() };
+        match written {
+            Written::Changed | Written::Same => {
+                template.changed |= matches!(written, Written::Changed);
+                template.rendered_once = true;
+                template.trouble = None;
+                template.write_failures = 0;
+                self.first_render_done()
+            }
+            Written::Failed(message) => {
+                template.trouble = Some(message.clone());
+                if self.config.exit_on_failure && !self.all_rendered {
+                    return vec![Effect::Exit(Outcome::Write(message))];
+                }
+                let wait = FIRST_WRITE_RETRY
+                    .saturating_mul(1 << template.write_failures.min(6))
+                    .min(LAST_WRITE_RETRY);
+                template.write_failures += 1;
+                template.due = Some(Due { at: now + wait, latest: now + wait });
+                Vec::new()
+            }
+        }
+    }
+
+    fn first_render_done(&mut self) -> Vec<Effect> {
+        if self.all_rendered || !self.templates.iter().all(|template| template.rendered_once) {
+            return Vec::new();
+        }
+        self.all_rendered = true;
+        vec![Effect::AllRendered]
+    }
+
+    /// Actions follow when all files of the pass are in place, in template order, equal ones once.
+    fn pass_done(&mut self) -> Vec<Effect> {
+        let mut effects = self.want_changes();
+        let mut batch: Vec<ActionSpec> = Vec::new();
+        for template in &mut self.templates {
+            if std::mem::take(&mut template.changed) {
+                for action in &template.spec.actions {
+                    if !batch.contains(action) {
+                        batch.push(action.clone());
+                    }
+                }
+            }
+        }
+        if batch.is_empty() {
+            effects.extend(self.finish());
+        } else {
+            self.batches_running += 1;
+            effects.push(Effect::Run(batch));
+        }
+        effects
+    }
+
+    /// The end of a run that renders once: files, actions and sinks are all done.
+    fn finish(&self) -> Vec<Effect> {
+        let rendered = self.templates.iter().all(|template| template.rendered_once);
+        let unsettled = self.templates.iter().any(|template| template.changed);
+        if !self.config.once || !rendered || unsettled || self.batches_running > 0 || !self.sinks_done {
+            return Vec::new();
+        }
+        vec![Effect::Exit(Outcome::Done { failed_actions: self.failed_actions })]
+    }
+
+    /// A request whose retries are used up ends the run, when the user wants that: before the first full render in
+    /// any case, later only on a definite answer (what is rendered stays useful while a server is down).
+    fn give_up(&self) -> Option<Effect> {
+        if !self.config.exit_on_failure {
+            return None;
+        }
+        let retries = self.config.retries.unwrap_or(0);
+        let (request, failed) = self
+            .failing
+            .iter()
+            .filter(|(request, _)| self.wanted.contains(*request))
+            .filter(|(_, failed)| failed.tries > retries)
+            .filter(|(_, failed)| !self.all_rendered || failed.class.is_definite())
+            .min_by_key(|(request, _)| *request)?;
+        Some(Effect::Exit(Outcome::Fetch {
+            class: failed.class,
+            message: format!("{request}: {} (tried {} times)", failed.message, failed.tries),
+        }))
+    }
+
+    fn want_changes(&mut self) -> Vec<Effect> {
+        if !std::mem::take(&mut self.uses_changed) {
+            return Vec::new();
+        }
+        let wanted: BTreeSet<SecretRequest> =
+            self.templates.iter().flat_map(|template| template.used.iter().cloned()).collect();
+        if wanted == self.wanted {
+            return Vec::new();
+        }
+        self.wanted.clone_from(&wanted);
+        vec![Effect::Want(wanted)]
+    }
+}
+
+#[cfg(test)]
+mod tests;

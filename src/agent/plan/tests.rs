@@ -1,0 +1,222 @@
+use super::*;
+use crate::{
+    config::template::{CommandForm, Destination, OnMissingKey, TemplateSource},
+    origin::Origin,
+    secrets::{
+        entry::FailureClass,
+        request::{AuthId, Verb},
+    },
+    vault::path::VaultPath,
+};
+
+fn request(path: &str) -> SecretRequest {
+    let (path, params) = VaultPath::parse(path).unwrap();
+    SecretRequest { auth: AuthId::default(), namespace: None, verb: Verb::Read, path, params }
+}
+
+fn command(line: &str) -> ActionSpec {
+    ActionSpec::Command { form: CommandForm::Shell(line.into()), timeout: None, env: Default::default() }
+}
+
+fn spec(name: &str, actions: &[&str], wait: Option<Wait>) -> Arc<TemplateSpec> {
+    Arc::new(TemplateSpec {
+        origin: Origin::Default,
+        source: TemplateSource::Inline("".into()),
+        delimiters: ("{{".into(), "}}".into()),
+        destination: Destination {
+            path: name.into(),
+            perms: None,
+            user: None,
+            group: None,
+            create_dest_dirs: true,
+            backup: false,
+        },
+        on_missing_key: OnMissingKey::Zero,
+        error_fatal: true,
+        actions: actions.iter().map(|line| command(line)).collect(),
+        wait,
+        function_denylist: Vec::new(),
+        sandbox_path: None,
+        static_secret_render_interval: None,
+    })
+}
+
+fn uses(paths: &[&str]) -> BTreeSet<SecretRequest> {
+    paths.iter().map(|path| request(path)).collect()
+}
+
+fn config(once: bool) -> PlanConfig {
+    PlanConfig { once, exit_on_failure: true, retries: Some(2), sinks: false }
+}
+
+fn failing(path: &str, tries: u32, class: FailureClass) -> Event {
+    let failed = Failed { tries, class, message: "GET v1/x: 403".into(), next_try: None };
+    Event::Failing(Arc::new([(request(path), failed)].into()))
+}
+
+/// A plan with templates `a` (reads kv/a, runs `x`) and `b` (reads kv/b, runs `x`, then `y`).
+fn two(once: bool) -> (Plan, Instant) {
+    let templates =
+        vec![(spec("a", &["x"], None), uses(&["kv/a"])), (spec("b", &["x", "y"], None), uses(&["kv/b"]))];
+    (Plan::new(config(once), templates), crate::clock::Clock::system().now())
+}
+
+fn render(plan: &mut Plan, index: usize, paths: &[&str], written: Written, now: Instant) -> Vec<Effect> {
+    assert_eq!(
+        plan.on(Event::Rendered(index, Rendered::Ready { used: uses(paths) }), now),
+        [Effect::Write(index)]
+    );
+    plan.on(Event::Written(index, written), now)
+}
+
+#[test]
+fn literal_requests_are_wanted_before_the_first_evaluation() {
+    let (mut plan, _) = two(true);
+    assert_eq!(plan.start(), [Effect::Want(uses(&["kv/a", "kv/b"])), Effect::Render(0), Effect::Render(1)]);
+}
+
+#[test]
+fn equal_actions_of_one_pass_run_once_in_template_order_and_then_it_ends() {
+    let (mut plan, now) = two(true);
+    plan.start();
+    assert!(render(&mut plan, 0, &["kv/a"], Written::Changed, now).is_empty());
+    assert_eq!(render(&mut plan, 1, &["kv/b"], Written::Changed, now), [Effect::AllRendered]);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![command("x"), command("y")])]);
+    assert!(plan.on(Event::PassDone, now).is_empty(), "the end waits for the actions");
+    assert_eq!(
+        plan.on(Event::ActionsDone { failed: 1 }, now),
+        [Effect::Exit(Outcome::Done { failed_actions: 1 })]
+    );
+}
+
+#[test]
+fn an_unchanged_file_runs_nothing() {
+    let (mut plan, now) = two(true);
+    plan.start();
+    render(&mut plan, 0, &["kv/a"], Written::Same, now);
+    render(&mut plan, 1, &["kv/b"], Written::Same, now);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Exit(Outcome::Done { failed_actions: 0 })]);
+}
+
+#[test]
+fn a_change_re_renders_only_the_templates_that_use_it() {
+    let (mut plan, now) = two(false);
+    plan.start();
+    render(&mut plan, 0, &["kv/a"], Written::Changed, now);
+    render(&mut plan, 1, &["kv/b"], Written::Changed, now);
+    plan.on(Event::PassDone, now);
+    assert_eq!(plan.on(Event::Changed(uses(&["kv/b"])), now), [Effect::Render(1)]);
+    assert!(plan.on(Event::Changed(uses(&["kv/other"])), now).is_empty());
+}
+
+#[test]
+fn a_failing_template_leaves_its_siblings_alone_once_everything_was_rendered() {
+    let (mut plan, now) = two(false);
+    plan.start();
+    render(&mut plan, 0, &["kv/a"], Written::Changed, now);
+    render(&mut plan, 1, &["kv/b"], Written::Changed, now);
+    plan.on(Event::PassDone, now);
+    let failed = Rendered::Failed { used: uses(&["kv/a"]), message: "no key".into() };
+    assert!(plan.on(Event::Rendered(0, failed), now).is_empty());
+    assert_eq!(plan.trouble(0), Some("no key"));
+    assert_eq!(plan.on(Event::Changed(uses(&["kv/b"])), now), [Effect::Render(1)]);
+    assert!(plan.is_rendered(0), "the file of before is still there");
+}
+
+#[test]
+fn a_template_that_fails_at_the_first_render_ends_the_run_only_when_asked() {
+    for exit_on_failure in [true, false] {
+        let templates = vec![(spec("a", &[], None), uses(&["kv/a"]))];
+        let mut plan = Plan::new(PlanConfig { exit_on_failure, ..config(true) }, templates);
+        plan.start();
+        let failed = Rendered::Failed { used: uses(&["kv/a"]), message: "m".into() };
+        let effects = plan.on(Event::Rendered(0, failed), crate::clock::Clock::system().now());
+        assert_eq!(effects.contains(&Effect::Exit(Outcome::Template("m".into()))), exit_on_failure);
+    }
+}
+
+#[test]
+fn retries_used_up_end_the_first_render_and_later_only_definite_answers_do() {
+    let (mut plan, now) = two(false);
+    plan.start();
+    assert!(plan.on(failing("kv/a", 2, FailureClass::Busy), now).is_empty(), "two retries are left to it");
+    render(&mut plan, 0, &["kv/a"], Written::Changed, now);
+    render(&mut plan, 1, &["kv/b"], Written::Changed, now);
+    plan.on(Event::PassDone, now);
+    assert!(
+        plan.on(failing("kv/a", 99, FailureClass::Unreachable), now).is_empty(),
+        "an outage ends nothing"
+    );
+    assert!(plan.on(failing("kv/stranger", 99, FailureClass::Denied), now).is_empty(), "nobody uses it");
+    assert!(matches!(
+        plan.on(failing("kv/a", 3, FailureClass::Denied), now)[..],
+        [Effect::Exit(Outcome::Fetch { class: FailureClass::Denied, .. })]
+    ));
+    assert!(plan.on(Event::Changed(uses(&["kv/a"])), now).is_empty(), "nothing happens after the end");
+}
+
+#[test]
+fn requests_found_while_rendering_are_asked_for_once_per_pass_and_forgotten_when_unused() {
+    let (mut plan, now) = two(false);
+    plan.start();
+    let waiting = Rendered::Waiting { used: uses(&["kv/a", "kv/nested"]) };
+    assert!(plan.on(Event::Rendered(0, waiting.clone()), now).is_empty());
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Want(uses(&["kv/a", "kv/b", "kv/nested"]))]);
+    plan.on(Event::Rendered(0, waiting), now);
+    assert!(plan.on(Event::PassDone, now).is_empty(), "nothing new, nothing asked");
+    render(&mut plan, 0, &["kv/a"], Written::Same, now);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Want(uses(&["kv/a", "kv/b"]))]);
+}
+
+#[test]
+fn quiet_time_delays_every_render_but_the_first_and_never_beyond_its_maximum() {
+    let wait = Wait { min: Duration::from_secs(2), max: Duration::from_secs(5) };
+    let mut plan = Plan::new(config(false), vec![(spec("a", &[], Some(wait)), uses(&["kv/a"]))]);
+    let start = crate::clock::Clock::system().now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    plan.start();
+    assert_eq!(plan.on(Event::Changed(uses(&["kv/a"])), at(0)), [Effect::Render(0)], "the first never waits");
+    render(&mut plan, 0, &["kv/a"], Written::Changed, at(0));
+    plan.on(Event::PassDone, at(0));
+    for (seconds, due) in [(10, 12), (11, 13), (13, 15), (14, 15)] {
+        assert!(plan.on(Event::Changed(uses(&["kv/a"])), at(seconds)).is_empty());
+        assert_eq!(plan.next_due(), Some(at(due)));
+    }
+    assert_eq!(plan.on(Event::Due, at(15)), [Effect::Render(0)]);
+    assert_eq!(plan.next_due(), None);
+}
+
+#[test]
+fn a_write_that_fails_later_is_tried_again_with_growing_gaps() {
+    let (mut plan, now) = two(false);
+    plan.start();
+    render(&mut plan, 0, &["kv/a"], Written::Changed, now);
+    render(&mut plan, 1, &["kv/b"], Written::Changed, now);
+    plan.on(Event::PassDone, now);
+    let mut at = now;
+    for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+        assert!(render(&mut plan, 0, &["kv/a"], Written::Failed("EROFS".into()), at).is_empty());
+        let due = plan.next_due().unwrap();
+        assert_eq!(due - at, Duration::from_secs(seconds));
+        at = due;
+        assert_eq!(plan.on(Event::Due, at), [Effect::Render(0)]);
+    }
+    render(&mut plan, 0, &["kv/a"], Written::Changed, at);
+    assert_eq!(plan.on(Event::PassDone, at), [Effect::Run(vec![command("x")])]);
+}
+
+#[test]
+fn sinks_hold_back_the_end_and_the_deadline_counts_only_before_the_first_full_render() {
+    let templates = vec![(spec("a", &[], None), uses(&["kv/a"]))];
+    let mut plan = Plan::new(PlanConfig { sinks: true, ..config(true) }, templates.clone());
+    let now = crate::clock::Clock::system().now();
+    plan.start();
+    render(&mut plan, 0, &["kv/a"], Written::Changed, now);
+    assert!(plan.on(Event::PassDone, now).is_empty());
+    assert!(plan.on(Event::DeadlinePassed, now).is_empty());
+    assert_eq!(plan.on(Event::SinksDone, now), [Effect::Exit(Outcome::Done { failed_actions: 0 })]);
+
+    let mut plan = Plan::new(config(true), templates);
+    plan.start();
+    assert_eq!(plan.on(Event::DeadlinePassed, now), [Effect::Exit(Outcome::Deadline)]);
+}

@@ -1,0 +1,372 @@
+//! One request's life as a pure state machine: fetch, keep, renew, fetch anew; each with its own backoff.
+//!
+//! No clock, no task, no network: the store feeds events in and carries effects out. Invariants that the tests
+//! hold it to: never two requests in flight, the last good answer is never lost, no retry sooner than its backoff.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{request::Verb, schedule::Policy};
+use crate::{
+    backoff::RenewalBackoff,
+    vault::{
+        lifetime::{self, FLOOR, Kind, Refresh, Renewal},
+        secret::Secret,
+    },
+};
+
+/// Why a request did not succeed, by what the entry can do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of failure.
+    pub class: FailureClass,
+    /// Words for the user: method, path, status, the server's own words; never a secret.
+    pub message: String,
+    /// How long the server asked to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// Kinds of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureClass {
+    /// 403: the policy doesn't allow it.
+    Denied,
+    /// 403 that says the token itself is no good.
+    InvalidToken,
+    /// 404, or a deleted version.
+    Missing,
+    /// Another definite answer (4xx).
+    Refused,
+    /// 5xx, 429, sealed: the server may answer later.
+    Busy,
+    /// No answer at all.
+    Unreachable,
+}
+
+impl FailureClass {
+    /// Whether the server has definitely said no, so that waiting alone mends nothing.
+    pub const fn is_definite(self) -> bool {
+        matches!(self, Self::Denied | Self::Missing | Self::Refused)
+    }
+}
+
+/// What a request brought.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The secret, or what a renewal says of its lease.
+    pub secret: Arc<Secret>,
+    /// What kind of mount it came from.
+    pub kind: Kind,
+}
+
+/// What happens to an entry.
+#[derive(Clone, Debug)]
+pub enum EntryEvent {
+    /// A usable token is there. `dead` says that the one before it no longer works; `old_expires` when it ends.
+    Token {
+        /// Generation of the new token.
+        generation: u64,
+        /// The token before it is revoked or expired, and its leases with it.
+        dead: bool,
+        /// When the leases of the token before it end at the latest.
+        old_expires: Option<Instant>,
+    },
+    /// The request in flight came back.
+    Answered(Result<Answer, Failure>),
+    /// The time that the entry asked to be woken at has come.
+    Due,
+    /// Ask again now (a changed setting, a command of the user).
+    Refresh,
+}
+
+/// What the store does for an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send the request. `repeat`: it is metered.
+    Fetch {
+        /// Not the first fetch of this request.
+        repeat: bool,
+    },
+    /// Renew the lease (or the token) of this answer.
+    Renew(Arc<Secret>),
+    /// Wake the entry at this time; replaces an earlier wish.
+    Sleep(Instant),
+    /// Nothing until a token comes. `heal`: the token is no good, a new login is needed.
+    Park {
+        /// Ask auto-auth for a new login.
+        heal: bool,
+    },
+    /// Nothing to do.
+    Nothing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Fetch,
+    Renew,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// No token; the fetch happens when one comes.
+    Parked,
+    /// A request is out.
+    InFlight(Next),
+    /// Asleep until the time, then `Next`.
+    Sleeping(Instant, Next),
+}
+
+/// The state of one request.
+#[derive(Debug)]
+pub struct Entry {
+    phase: Phase,
+    /// Generation of the token in use; 0: none yet.
+    token: u64,
+    /// The last good answer and the generation of the token that it was read with.
+    good: Option<(Arc<Secret>, u64)>,
+    lease: Option<Lease>,
+    /// Failed tries in a row, with the last failure.
+    failed: Option<(u32, Failure)>,
+    /// Leases of this request can't be renewed: the server refused it once.
+    renewal_refused: bool,
+    /// Something asked for a fetch while a request was out: fetch right after it.
+    again: bool,
+}
+
+/// A lease that is kept alive.
+#[derive(Debug)]
+struct Lease {
+    renewal: Renewal,
+    /// Start, or the last renewal.
+    since: Instant,
+    ends: Instant,
+    /// Between tries of a failing renewal.
+    backoff: RenewalBackoff,
+}
+
+impl Default for Entry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Entry {
+    /// A request that nobody has sent yet. The first event should be a token.
+    pub const fn new() -> Self {
+        Self {
+            phase: Phase::Parked,
+            token: 0,
+            good: None,
+            lease: None,
+            failed: None,
+            renewal_refused: false,
+            again: false,
+        }
+    }
+
+    /// The last good answer.
+    pub fn good(&self) -> Option<&Arc<Secret>> {
+        self.good.as_ref().map(|(secret, _)| secret)
+    }
+
+    /// Failed tries in a row and the last failure; `None` after a success.
+    pub const fn failed(&self) -> Option<&(u32, Failure)> {
+        self.failed.as_ref()
+    }
+
+    /// When something happens next, if that is known.
+    pub const fn next_at(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Sleeping(at, _) => Some(at),
+            _ => None,
+        }
+    }
+
+    /// Takes an event and says what to do.
+    pub fn on(&mut self, event: EntryEvent, verb: &Verb, policy: &mut Policy<'_>) -> Effect {
+        match event {
+            EntryEvent::Token { generation, dead, old_expires } => {
+                self.on_token(generation, dead, old_expires, policy)
+            }
+            EntryEvent::Answered(Ok(answer)) => match self.phase {
+                Phase::InFlight(Next::Fetch) => self.on_fetched(answer, verb, policy),
+                Phase::InFlight(Next::Renew) => self.on_renewed(&answer.secret, policy),
+                Phase::Parked | Phase::Sleeping(..) => Effect::Nothing,
+            },
+            EntryEvent::Answered(Err(failure)) => self.on_failure(failure, policy),
+            EntryEvent::Due => match self.phase {
+                Phase::Sleeping(at, _) if policy.now < at => Effect::Sleep(at),
+                Phase::Sleeping(_, Next::Renew) => self.renew(),
+                Phase::Sleeping(_, Next::Fetch) => self.fetch(),
+                Phase::Parked | Phase::InFlight(_) => Effect::Nothing,
+            },
+            EntryEvent::Refresh => match self.phase {
+                Phase::Sleeping(..) => self.fetch(),
+                Phase::InFlight(_) => {
+                    self.again = true;
+                    Effect::Nothing
+                }
+                Phase::Parked => Effect::Nothing,
+            },
+        }
+    }
+
+    fn on_token(
+        &mut self,
+        generation: u64,
+        dead: bool,
+        old_expires: Option<Instant>,
+        policy: &mut Policy<'_>,
+    ) -> Effect {
+        let hangs_off_old =
+            self.is_leased() && self.good.as_ref().is_some_and(|(_, token)| *token != generation);
+        self.token = generation;
+        match self.phase {
+            Phase::Parked => self.fetch(),
+            Phase::InFlight(_) => {
+                self.again |= hangs_off_old && dead;
+                Effect::Nothing
+            }
+            Phase::Sleeping(..) if hangs_off_old && dead => self.fetch(),
+            // The server ends a lease with the token it was read with: read it anew in time, at a moment of its own.
+            Phase::Sleeping(at, _) if hangs_off_old => match old_expires {
+                Some(end) => {
+                    let spread = policy.spread_before(end);
+                    self.sleep(at.min(spread), Next::Fetch)
+                }
+                None => Effect::Nothing,
+            },
+            Phase::Sleeping(..) => Effect::Nothing,
+        }
+    }
+
+    fn on_fetched(&mut self, answer: Answer, verb: &Verb, policy: &mut Policy<'_>) -> Effect {
+        let refresh = policy.refresh(&answer.secret, verb, answer.kind);
+        if refresh == Refresh::Retry {
+            let message = "the server is rotating this secret just now".to_owned();
+            return self
+                .on_failure(Failure { class: FailureClass::Busy, message, retry_after: None }, policy);
+        }
+        let length = lifetime::lease_duration(&answer.secret);
+        self.failed = None;
+        self.good = Some((answer.secret, self.token));
+        self.lease = (!length.is_zero()).then(|| Lease {
+            renewal: Renewal::new(length, policy.unit()),
+            since: policy.now,
+            ends: policy.now + length,
+            backoff: RenewalBackoff::default(),
+        });
+        if std::mem::take(&mut self.again) {
+            return self.fetch();
+        }
+        match (refresh, &self.lease) {
+            (Refresh::Renew(_), Some(lease)) if !self.renewal_refused => {
+                let first = lease.renewal.first(policy.unit());
+                self.sleep(policy.now + first, Next::Renew)
+            }
+            (Refresh::Renew(length), _) => {
+                let share = policy.share_of(length);
+                self.sleep(policy.now + share, Next::Fetch)
+            }
+            (Refresh::Reread(after), _) => self.sleep(policy.now + after, Next::Fetch),
+            (Refresh::Retry, _) => Effect::Nothing,
+        }
+    }
+
+    fn on_renewed(&mut self, answer: &Secret, policy: &mut Policy<'_>) -> Effect {
+        let unit = policy.unit();
+        let Some(lease) = self.lease.as_mut().filter(|_| !std::mem::take(&mut self.again)) else {
+            return self.fetch();
+        };
+        let left = lifetime::lease_duration(answer);
+        let renewable = answer.renewable || answer.auth.as_ref().is_some_and(|auth| auth.renewable);
+        let elapsed = policy.now.saturating_duration_since(lease.since);
+        lease.since = policy.now;
+        lease.ends = policy.now + left;
+        lease.backoff.reset();
+        match lease.renewal.renewed(left, elapsed, unit) {
+            lifetime::Next::Renew(after) if renewable => self.sleep(policy.now + after, Next::Renew),
+            lifetime::Next::Renew(_) => self.fetch(),
+            lifetime::Next::Replace(after) if after.is_zero() => self.fetch(),
+            lifetime::Next::Replace(after) => self.sleep(policy.now + after, Next::Fetch),
+        }
+    }
+
+    fn on_failure(&mut self, failure: Failure, policy: &mut Policy<'_>) -> Effect {
+        let Phase::InFlight(what) = self.phase else { return Effect::Nothing };
+        if failure.class == FailureClass::InvalidToken {
+            self.failed = Some((self.tries() + 1, failure));
+            self.phase = Phase::Parked;
+            return Effect::Park { heal: true };
+        }
+        if what == Next::Renew {
+            return self.on_refused_renewal(&failure, policy);
+        }
+        let tries = self.tries() + 1;
+        let wait = policy.retry_delay(tries).max(failure.retry_after.unwrap_or_default());
+        self.failed = Some((tries, failure));
+        self.again = false;
+        self.sleep(policy.now + wait, Next::Fetch)
+    }
+
+    /// A renewal that failed says nothing about the secret: it lives until its lease ends.
+    fn on_refused_renewal(&mut self, failure: &Failure, policy: &mut Policy<'_>) -> Effect {
+        let Some(lease) = self.lease.as_mut() else { return self.fetch() };
+        let left = lease.ends.saturating_duration_since(policy.now);
+        match failure.class {
+            // The server may mend itself; the lease lives on meanwhile.
+            FailureClass::Busy | FailureClass::Unreachable => {
+                let wait = lease.backoff.next_wait().max(failure.retry_after.unwrap_or_default());
+                if wait < left {
+                    self.sleep(policy.now + wait, Next::Renew)
+                } else {
+                    self.sleep(policy.now + left.max(FLOOR), Next::Fetch)
+                }
+            }
+            // Not allowed to renew: the lease is as good as a non-renewable one.
+            FailureClass::Denied => {
+                self.renewal_refused = true;
+                let share = policy.share_of(left);
+                self.sleep(policy.now + share, Next::Fetch)
+            }
+            // The server doesn't know the lease: read once anew, and don't try to renew what comes.
+            FailureClass::Missing | FailureClass::Refused | FailureClass::InvalidToken => {
+                self.renewal_refused = true;
+                self.fetch()
+            }
+        }
+    }
+
+    fn is_leased(&self) -> bool {
+        self.good.as_ref().is_some_and(|(secret, _)| !secret.lease_id.is_empty() || secret.auth.is_some())
+    }
+
+    fn tries(&self) -> u32 {
+        self.failed.as_ref().map_or(0, |(tries, _)| *tries)
+    }
+
+    fn fetch(&mut self) -> Effect {
+        self.phase = Phase::InFlight(Next::Fetch);
+        Effect::Fetch { repeat: self.good.is_some() || self.failed.is_some() }
+    }
+
+    fn renew(&mut self) -> Effect {
+        match self.good() {
+            Some(secret) => {
+                let secret = secret.clone();
+                self.phase = Phase::InFlight(Next::Renew);
+                Effect::Renew(secret)
+            }
+            None => self.fetch(),
+        }
+    }
+
+    fn sleep(&mut self, until: Instant, next: Next) -> Effect {
+        self.phase = Phase::Sleeping(until, next);
+        Effect::Sleep(until)
+    }
+}
+
+#[cfg(test)]
+mod tests;

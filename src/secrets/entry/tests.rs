@@ -1,0 +1,326 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{chance::Chance, clock::Clock, secrets::schedule::Settings, vault::lifetime::Rules};
+
+fn settings() -> Settings {
+    Settings {
+        rules: Rules {
+            static_interval: Duration::from_secs(300),
+            static_interval_is_set: false,
+            threshold: 0.9,
+        },
+        retry_base: Duration::from_millis(250),
+        retry_cap: Duration::from_secs(60),
+        retries: Some(12),
+    }
+}
+
+/// An entry with a hand on its clock.
+struct Bench {
+    entry: Entry,
+    settings: Settings,
+    chance: Chance,
+    start: Instant,
+    now: Instant,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let now = Clock::system().now();
+        Self { entry: Entry::new(), settings: settings(), chance: Chance::fixed(0.5), start: now, now }
+    }
+
+    fn on(&mut self, event: EntryEvent) -> Effect {
+        let mut policy = Policy::new(&self.settings, Clock::system(), &self.chance);
+        policy.now = self.now;
+        self.entry.on(event, &Verb::Read, &mut policy)
+    }
+
+    fn token(&mut self, generation: u64) -> Effect {
+        self.on(EntryEvent::Token { generation, dead: false, old_expires: None })
+    }
+
+    fn ok(&mut self, secret: Secret) -> Effect {
+        self.on(EntryEvent::Answered(Ok(Answer { secret: Arc::new(secret), kind: Kind::Other })))
+    }
+
+    fn err(&mut self, class: FailureClass) -> Effect {
+        let failure = Failure { class, message: "no".into(), retry_after: None };
+        self.on(EntryEvent::Answered(Err(failure)))
+    }
+
+    /// Sleeps as the effect says and wakes; returns how long that was and what follows.
+    fn wake(&mut self, effect: &Effect) -> (f64, Effect) {
+        let Effect::Sleep(until) = effect else { panic!("{effect:?} is no sleep") };
+        let slept = until.saturating_duration_since(self.now).as_secs_f64();
+        self.now = (*until).max(self.now);
+        (slept, self.on(EntryEvent::Due))
+    }
+}
+
+fn leased(seconds: i64, renewable: bool) -> Secret {
+    Secret {
+        lease_id: "database/creds/app/1".into(),
+        lease_duration: seconds,
+        renewable,
+        ..Secret::default()
+    }
+}
+
+fn fetch(repeat: bool) -> Effect {
+    Effect::Fetch { repeat }
+}
+
+#[test]
+fn nothing_is_sent_without_a_token() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.on(EntryEvent::Due), Effect::Nothing);
+    assert_eq!(bench.on(EntryEvent::Refresh), Effect::Nothing);
+    assert_eq!(bench.token(1), fetch(false));
+}
+
+#[test]
+fn a_secret_without_lease_is_polled_at_nine_tenths_of_the_interval() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let effect = bench.ok(Secret::default());
+    let (slept, next) = bench.wake(&effect);
+    assert!((slept - 270.0).abs() < 1.0, "{slept}");
+    assert_eq!(next, fetch(true));
+}
+
+#[test]
+fn answered_failures_follow_the_original_sequence_and_then_go_slow() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let mut gaps = Vec::new();
+    for _ in 0..16 {
+        let effect = bench.err(FailureClass::Denied);
+        let (slept, next) = bench.wake(&effect);
+        assert_eq!(next, fetch(true));
+        gaps.push(slept);
+    }
+    assert_eq!(gaps[..12], [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0]);
+    assert_eq!(gaps[12..], [60.0, 120.0, 240.0, 300.0]);
+    assert!((bench.now - bench.start).as_secs() > 600);
+}
+
+#[test]
+fn the_server_may_ask_for_a_longer_wait_but_not_for_a_shorter_one() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let failure = Failure {
+        class: FailureClass::Busy,
+        message: "429".into(),
+        retry_after: Some(Duration::from_secs(7)),
+    };
+    let effect = bench.on(EntryEvent::Answered(Err(failure)));
+    assert_eq!(bench.wake(&effect).0, 7.0);
+}
+
+#[test]
+fn the_last_good_answer_survives_every_failure() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let effect = bench.ok(Secret { request_id: "good".into(), ..Secret::default() });
+    bench.wake(&effect);
+    for class in [FailureClass::Missing, FailureClass::Denied, FailureClass::Busy, FailureClass::Unreachable]
+    {
+        let effect = bench.err(class);
+        bench.wake(&effect);
+        assert_eq!(bench.entry.good().unwrap().request_id, "good");
+    }
+    assert_eq!(bench.entry.failed().unwrap().0, 4);
+    bench.ok(Secret::default());
+    assert!(bench.entry.failed().is_none());
+}
+
+#[test]
+fn a_renewable_lease_is_renewed_and_replaced_when_the_server_caps_it() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let effect = bench.ok(leased(60, true));
+    let (slept, renew) = bench.wake(&effect);
+    assert!(slept <= 60.0 * 0.73, "{slept}");
+    assert!(matches!(renew, Effect::Renew(_)));
+    let effect = bench.ok(leased(60, true));
+    let (slept, renew) = bench.wake(&effect);
+    assert!((42.0..=44.0).contains(&slept), "{slept}");
+    assert!(matches!(renew, Effect::Renew(_)));
+    assert_eq!(bench.ok(leased(10, true)), fetch(true), "what is left is not worth renewing");
+    assert_eq!(bench.entry.good().unwrap().lease_duration, 60);
+}
+
+#[test]
+fn a_lease_that_must_not_be_renewed_costs_one_question_and_lives_on() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let effect = bench.ok(leased(100, true));
+    let (before, _) = bench.wake(&effect);
+    let effect = bench.err(FailureClass::Denied);
+    let (slept, next) = bench.wake(&effect);
+    assert!((before + slept) > 85.0 && (before + slept) < 100.0, "{before} + {slept}");
+    assert_eq!(next, fetch(true));
+    let effect = bench.ok(leased(100, true));
+    assert_eq!(bench.wake(&effect).1, fetch(true), "not renewed again");
+}
+
+#[test]
+fn a_lease_that_the_server_does_not_know_is_read_once_anew_without_a_loop() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let effect = bench.ok(leased(100, true));
+    bench.wake(&effect);
+    assert_eq!(bench.err(FailureClass::Refused), fetch(true));
+    let effect = bench.ok(leased(100, true));
+    let (slept, next) = bench.wake(&effect);
+    assert!(slept > 80.0, "{slept}");
+    assert_eq!(next, fetch(true));
+}
+
+#[test]
+fn an_outage_during_renewal_keeps_the_lease_until_it_ends() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let effect = bench.ok(leased(3600, true));
+    let (mut slept, mut next) = bench.wake(&effect);
+    let mut tries = 0;
+    while matches!(next, Effect::Renew(_)) {
+        tries += 1;
+        assert!(tries < 200, "a busy loop");
+        let effect = bench.err(FailureClass::Unreachable);
+        let (more, then) = bench.wake(&effect);
+        assert!(more >= 1.0, "{more}");
+        slept += more;
+        next = then;
+    }
+    assert_eq!(next, fetch(true));
+    assert!((3599.0..=3601.0).contains(&slept), "{slept}");
+    assert!(tries > 3, "{tries}");
+}
+
+#[test]
+fn an_invalid_token_parks_the_entry_until_a_new_one_comes() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    assert_eq!(bench.err(FailureClass::InvalidToken), Effect::Park { heal: true });
+    assert_eq!(bench.on(EntryEvent::Due), Effect::Nothing);
+    assert_eq!(bench.token(2), fetch(true));
+}
+
+#[test]
+fn a_new_token_moves_only_what_hung_off_a_dead_one() {
+    let dead = EntryEvent::Token { generation: 2, dead: true, old_expires: None };
+    let mut kv = Bench::new();
+    kv.token(1);
+    kv.ok(Secret::default());
+    assert_eq!(kv.on(dead.clone()), Effect::Nothing, "static secrets stay quiet");
+
+    let mut lease = Bench::new();
+    lease.token(1);
+    lease.ok(leased(3600, true));
+    assert_eq!(lease.token(2), Effect::Nothing, "the old token lives on, and so does the lease");
+    assert_eq!(lease.on(EntryEvent::Token { generation: 3, dead: true, old_expires: None }), fetch(true));
+}
+
+#[test]
+fn a_lease_is_replaced_before_the_token_it_hangs_off_ends() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    bench.ok(leased(3600, true));
+    let end = bench.now + Duration::from_secs(100);
+    let effect = bench.on(EntryEvent::Token { generation: 2, dead: false, old_expires: Some(end) });
+    let (slept, next) = bench.wake(&effect);
+    assert!((50.0..=90.0).contains(&slept), "{slept}");
+    assert_eq!(next, fetch(true));
+}
+
+#[test]
+fn absurd_lifetimes_neither_spin_nor_panic() {
+    for seconds in [i64::MIN, -1, 0, 1, 9_300_000_000, i64::MAX] {
+        for renewable in [false, true] {
+            let mut bench = Bench::new();
+            bench.token(1);
+            let effect = bench.ok(leased(seconds, renewable));
+            let Effect::Sleep(until) = effect else { panic!("{seconds}: {effect:?}") };
+            assert!(until >= bench.now + FLOOR.mul_f64(0.5), "{seconds} {renewable}");
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Token(bool),
+    Ok(i64, bool),
+    Fail(FailureClass),
+    Due,
+    Refresh,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let class = prop::sample::select(vec![
+        FailureClass::Denied,
+        FailureClass::InvalidToken,
+        FailureClass::Missing,
+        FailureClass::Refused,
+        FailureClass::Busy,
+        FailureClass::Unreachable,
+    ]);
+    prop_oneof![
+        any::<bool>().prop_map(Act::Token),
+        (0..100_000_i64, any::<bool>()).prop_map(|(lease, renewable)| Act::Ok(lease, renewable)),
+        class.prop_map(Act::Fail),
+        Just(Act::Due),
+        Just(Act::Refresh),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    /// Any order of events: at most one request is out, nothing is lost, every sleep lies ahead.
+    #[test]
+    fn any_order_of_events_keeps_the_invariants(acts in prop::collection::vec(act(), 1..60)) {
+        let mut bench = Bench::new();
+        let (mut out, mut generation, mut had_good) = (false, 0, false);
+        for act in acts {
+            let answers = matches!(act, Act::Ok(..) | Act::Fail(_));
+            if answers && !out {
+                continue;
+            }
+            let effect = match act {
+                Act::Token(dead) => {
+                    generation += 1;
+                    bench.on(EntryEvent::Token { generation, dead, old_expires: None })
+                }
+                Act::Ok(lease, renewable) => {
+                    had_good = true;
+                    bench.ok(leased(lease, renewable))
+                }
+                Act::Fail(class) => bench.err(class),
+                Act::Due => {
+                    if let Some(at) = bench.entry.next_at() {
+                        bench.now = at.max(bench.now);
+                    }
+                    bench.on(EntryEvent::Due)
+                }
+                Act::Refresh => bench.on(EntryEvent::Refresh),
+            };
+            out &= !answers;
+            match effect {
+                Effect::Fetch { .. } | Effect::Renew(_) => {
+                    prop_assert!(!out, "a second request while one is out");
+                    prop_assert!(generation > 0, "a request without a token");
+                    out = true;
+                }
+                Effect::Sleep(until) => {
+                    prop_assert!(!out);
+                    prop_assert!(until > bench.now, "a timer in the past");
+                }
+                Effect::Park { .. } | Effect::Nothing => {}
+            }
+            prop_assert_eq!(bench.entry.good().is_some(), had_good);
+        }
+    }
+}

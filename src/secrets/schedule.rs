@@ -1,0 +1,87 @@
+//! The rules of `vault::lifetime` and `backoff` with this agent's settings, its chance and the time of one event.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::request::Verb;
+use crate::{
+    backoff::fetch_delay,
+    chance::Chance,
+    clock::Clock,
+    vault::{
+        lifetime::{self, FLOOR, Kind, Refresh, Rules},
+        secret::Secret,
+    },
+};
+
+/// Once the configured retries are used up, a request is tried this often at the most …
+const SLOW_RETRY: Duration = Duration::from_secs(60);
+/// … and this rarely at the least.
+const SLOWEST_RETRY: Duration = Duration::from_secs(300);
+/// tokio's timers end about two years ahead; a longer sleep is simply asked for again.
+pub const LONGEST_SLEEP: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Settings of all requests.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Refresh rules.
+    pub rules: Rules,
+    /// First delay after a failed fetch. Default 250 ms.
+    pub retry_base: Duration,
+    /// Longest delay while retries last. Default 60 s.
+    pub retry_cap: Duration,
+    /// Retries before a request counts as failed; `None`: none.
+    pub retries: Option<u32>,
+}
+
+/// The settings at the moment of one event.
+#[derive(Debug)]
+pub struct Policy<'a> {
+    /// Monotonic time of the event.
+    pub now: Instant,
+    settings: &'a Settings,
+    wall: u64,
+    chance: &'a Chance,
+}
+
+impl<'a> Policy<'a> {
+    /// The policy for an event that happens now.
+    pub fn new(settings: &'a Settings, clock: Clock, chance: &'a Chance) -> Self {
+        Self { now: clock.now(), settings, wall: clock.unix_seconds(), chance }
+    }
+
+    /// The refresh rule for an answer.
+    pub fn refresh(&mut self, secret: &Secret, verb: &Verb, kind: Kind) -> Refresh {
+        let kind = if matches!(verb, Verb::List) { Kind::List } else { kind };
+        lifetime::refresh(secret, kind, &self.settings.rules, self.wall, self.chance.unit())
+    }
+
+    /// Delay before the next try after `tries` failures in a row. The original's sequence while retries last,
+    /// slow and spread afterwards.
+    pub fn retry_delay(&mut self, tries: u32) -> Duration {
+        let retries = self.settings.retries.unwrap_or(0);
+        if tries <= retries {
+            return fetch_delay(tries.saturating_sub(1), self.settings.retry_base, self.settings.retry_cap);
+        }
+        let doublings = (tries - retries - 1).min(8);
+        let delay = SLOW_RETRY.saturating_mul(1 << doublings).min(SLOWEST_RETRY);
+        delay.mul_f64(0.5f64.mul_add(self.chance.unit(), 0.75))
+    }
+
+    /// A moment before `end`, spread over the last half of the time until then.
+    pub fn spread_before(&mut self, end: Instant) -> Instant {
+        let left = end.saturating_duration_since(self.now);
+        self.now + left.mul_f64(0.4f64.mul_add(self.chance.unit(), 0.5)).max(FLOOR)
+    }
+
+    /// When to read something anew that lives for `lifetime` and can't be renewed.
+    pub fn share_of(&mut self, lifetime: Duration) -> Duration {
+        lifetime.mul_f64(0.1f64.mul_add(self.chance.unit(), 0.85)).max(FLOOR)
+    }
+
+    /// A number in [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        self.chance.unit()
+    }
+}
