@@ -11,6 +11,7 @@ pub mod chance;
 pub mod clock;
 pub mod config;
 pub mod http;
+pub mod jwt;
 pub mod origin;
 pub mod output;
 pub mod problem;
