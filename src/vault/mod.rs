@@ -1,5 +1,7 @@
 //! What Vault's HTTP API is: paths, tokens, answers; and the one client that speaks it.
 
+pub mod client;
+pub mod error;
 pub mod lifetime;
 pub mod path;
 pub mod secret;

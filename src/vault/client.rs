@@ -1,0 +1,350 @@
+//! One request to Vault's API: URL, headers, body; and what the answer means.
+//!
+//! Source: <https://developer.hashicorp.com/vault/api-docs>. The client never retries and never waits; the gate and
+//! its callers do.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use reqwest::{
+    Method, RequestBuilder, Response, Url,
+    header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT},
+};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{
+    error::{Answer, VaultError},
+    path::{Namespace, Params},
+    secret::Secret,
+    token::Token,
+    value::Value,
+};
+use crate::http::{self, HttpClient};
+
+/// Largest answer taken. Vault's storage limits keep secrets far below; lists of a huge mount come nearest.
+const MAX_BODY: usize = 16 << 20;
+/// Limit for the question whether the server can be reached.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest `Retry-After` believed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// Time for one call when nobody said one (`VAULT_CLIENT_TIMEOUT`).
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Which part of the agent asks; the server's audit log sees it in the user agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    /// The agent itself.
+    Agent,
+    /// Logins and token renewals.
+    AutoAuth,
+    /// Templates.
+    Templating,
+}
+
+impl Product {
+    /// The header's text, in the original's form.
+    fn user_agent(self) -> &'static str {
+        macro_rules! form {
+            ($name:literal) => {
+                concat!($name, "/", env!("CARGO_PKG_VERSION"), " (+https://www.vaultproject.io/; decant)")
+            };
+        }
+        match self {
+            Self::Agent => form!("Vault Agent"),
+            Self::AutoAuth => form!("Vault Agent Auto-Auth"),
+            Self::Templating => form!("Vault Agent Templating"),
+        }
+    }
+}
+
+/// A JSON body, wiped when the last request with it is gone. Never prints.
+#[derive(Clone)]
+pub struct Body(Bytes);
+
+impl Body {
+    /// Serialises a body, for instance a map of strings or a `serde_json::Value`.
+    pub fn json(value: &impl Serialize) -> Self {
+        // Room enough that no copy stays behind when the buffer grows; a JWT has one or two kilobytes.
+        let mut text = Zeroizing::new(Vec::with_capacity(8 << 10));
+        if serde_json::to_writer(&mut *text, value).is_err() {
+            text.clear();
+        }
+        Self(Bytes::from_owner(text))
+    }
+
+    /// The bytes that are sent.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
+    }
+}
+
+/// One request. The token is an argument, never a state of the client.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    method: Method,
+    path: &'a str,
+    query: Vec<(&'a str, &'a str)>,
+    namespace: Option<&'a Namespace>,
+    token: Option<&'a Token>,
+    body: Option<Body>,
+    wrap_ttl: Duration,
+    product: Product,
+}
+
+impl<'a> Call<'a> {
+    fn new(method: Method, path: &'a str, product: Product) -> Self {
+        let (query, wrap_ttl) = (Vec::new(), Duration::ZERO);
+        Self { method, path, query, namespace: None, token: None, body: None, wrap_ttl, product }
+    }
+
+    /// GET; `path` is below `/v1/`.
+    pub fn read(path: &'a str, product: Product) -> Self {
+        Self::new(Method::GET, path, product)
+    }
+
+    /// GET with `list=true`.
+    pub fn list(path: &'a str, product: Product) -> Self {
+        Self { query: vec![("list", "true")], ..Self::new(Method::GET, path, product) }
+    }
+
+    /// PUT with a body; Vault takes it for POST as well, and the original always sends PUT.
+    pub fn write(path: &'a str, body: Body, product: Product) -> Self {
+        Self { body: Some(body), ..Self::new(Method::PUT, path, product) }
+    }
+
+    /// With this token.
+    #[must_use]
+    pub fn token(self, token: &'a Token) -> Self {
+        Self { token: Some(token), ..self }
+    }
+
+    /// In this namespace.
+    #[must_use]
+    pub fn namespace(self, namespace: Option<&'a Namespace>) -> Self {
+        Self { namespace, ..self }
+    }
+
+    /// With these query parameters as well.
+    #[must_use]
+    pub fn params(mut self, params: &'a Params) -> Self {
+        self.query.extend(params.iter().map(|(key, value)| (key.as_ref(), value.as_ref())));
+        self
+    }
+
+    /// With the answer wrapped for this long; zero: not wrapped.
+    #[must_use]
+    pub fn wrap_ttl(self, wrap_ttl: Duration) -> Self {
+        Self { wrap_ttl, ..self }
+    }
+
+    /// The headers of Vault's API; an unprintable token is the only thing that can't be sent.
+    fn headers(&self) -> Result<HeaderMap, String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(self.product.user_agent()));
+        let mut add = |name: &'static str, text: &str, what: &str| {
+            let mut value = HeaderValue::from_str(text)
+                .map_err(|_| format!("the {what} has characters that no header may have"))?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static(name), value);
+            Ok::<(), String>(())
+        };
+        if let Some(token) = self.token {
+            add("x-vault-token", token.expose(), "token")?;
+        }
+        if let Some(namespace) = self.namespace {
+            add("x-vault-namespace", namespace.as_str(), "namespace")?;
+        }
+        if !self.wrap_ttl.is_zero() {
+            add("x-vault-wrap-ttl", &format!("{}s", self.wrap_ttl.as_secs().max(1)), "wrap TTL")?;
+        }
+        Ok(headers)
+    }
+}
+
+/// The client. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct VaultClient {
+    http: HttpClient,
+    timeout: Duration,
+}
+
+impl VaultClient {
+    /// A client over one upstream; `timeout` is for a whole call, zero means [`DEFAULT_TIMEOUT`].
+    pub const fn new(http: HttpClient, timeout: Duration) -> Self {
+        Self { http, timeout: if timeout.is_zero() { DEFAULT_TIMEOUT } else { timeout } }
+    }
+
+    /// The upstream's address, for messages.
+    pub fn address(&self) -> String {
+        self.http.address().to_string()
+    }
+
+    /// Sends a request. `None`: the server succeeded and has nothing to say (for instance 204).
+    ///
+    /// # Errors
+    /// See [`VaultError`]. A 404 that carries data or warnings is an answer, as in the original.
+    pub async fn send(&self, call: &Call<'_>) -> Result<Option<Secret>, VaultError> {
+        let exchange = tokio::time::timeout(self.timeout, self.exchange(call)).await;
+        let Ok(reply) = exchange else {
+            let (method, url) = (call.method.clone(), self.url(call));
+            return Err(VaultError::Timeout { method, url, limit: self.timeout });
+        };
+        let Reply { status, body, retry_after } = reply?;
+        if status < 400 {
+            return secret(&body).map_err(|cause| VaultError::Malformed {
+                method: call.method.clone(),
+                url: self.url(call),
+                status,
+                cause,
+            });
+        }
+        if status == 404
+            && let Ok(Some(secret)) = secret(&body)
+            && (!secret.warnings.is_empty() || has_data(&secret))
+        {
+            return Ok(Some(secret));
+        }
+        let token = call.token.map(Token::expose);
+        let errors = Answer::words(&body, token.as_slice());
+        let (method, url) = (call.method.clone(), self.url(call));
+        Err(VaultError::from_answer(Answer { method, url, status, errors, retry_after }))
+    }
+
+    /// Asks whether the server can be reached; any answer will do, no token is sent.
+    ///
+    /// # Errors
+    /// No connection, or no answer within 5 s.
+    pub async fn probe(&self) -> Result<(), VaultError> {
+        let call = Call::read("sys/health", Product::Agent);
+        let limit = PROBE_TIMEOUT;
+        match tokio::time::timeout(limit, self.once(&call, None)).await {
+            Ok(answer) => answer.map(drop),
+            Err(_) => Err(VaultError::Timeout { method: Method::GET, url: self.url(&call), limit }),
+        }
+    }
+
+    /// The URL of a call without its query, for messages.
+    fn url(&self, call: &Call<'_>) -> String {
+        self.full_url(call, false).to_string()
+    }
+
+    fn full_url(&self, call: &Call<'_>, with_query: bool) -> Url {
+        let query = call.query.iter().copied().filter(|_| with_query);
+        self.http.address().url(&format!("v1/{}", call.path), query)
+    }
+
+    /// The request, and one redirect by hand: the HTTP library would take the token anywhere.
+    async fn exchange(&self, call: &Call<'_>) -> Result<Reply, VaultError> {
+        let response = self.once(call, None).await?;
+        let url = self.full_url(call, true);
+        let response = match target(&response, &url) {
+            None => response,
+            Some(Ok(target)) => self.once(call, Some(target)).await?,
+            Some(Err(cause)) => {
+                let (method, url, status) = (call.method.clone(), self.url(call), response.status().as_u16());
+                return Err(VaultError::Redirect { method, url, status, cause });
+            }
+        };
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let body = http::read(response, &self.full_url(call, false), MAX_BODY)
+            .await
+            .map_err(|source| VaultError::from_http(call.method.clone(), source))?;
+        Ok(Reply { status, body, retry_after })
+    }
+
+    /// One request to the upstream, or to the server it pointed at.
+    async fn once(&self, call: &Call<'_>, target: Option<Url>) -> Result<Response, VaultError> {
+        let url = target.clone().unwrap_or_else(|| self.full_url(call, false));
+        let fail = |source| VaultError::from_http(call.method.clone(), source);
+        let headers = call
+            .headers()
+            .map_err(|cause| fail(http::error::HttpError::Request { url: url.clone(), cause }))?;
+        let request = match target {
+            Some(target) => self.http.request_at(call.method.clone(), target),
+            None => {
+                let path = format!("v1/{}", call.path);
+                self.http.request(call.method.clone(), &path, call.query.iter().copied())
+            }
+        };
+        let request = with_body(request.headers(headers), call.body.as_ref());
+        self.http.send(request, &url).await.map_err(fail)
+    }
+}
+
+struct Reply {
+    status: u16,
+    body: Zeroizing<Vec<u8>>,
+    retry_after: Option<Duration>,
+}
+
+fn with_body(request: RequestBuilder, body: Option<&Body>) -> RequestBuilder {
+    match body {
+        Some(body) => request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.0.clone()),
+        None => request,
+    }
+}
+
+/// Where a redirect leads, when the answer is one. A standby sends clients to the same path on the active node; to
+/// any other path, and from TLS to plain HTTP, neither token nor credentials are taken.
+fn target(response: &Response, asked: &Url) -> Option<Result<Url, String>> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 307 | 308) {
+        return None;
+    }
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok())?;
+    let Ok(target) = asked.join(location) else {
+        return Some(Err("its Location is no URL".to_owned()));
+    };
+    let host = target.host_str().unwrap_or_default();
+    Some(if asked.scheme() == "https" && target.scheme() != "https" {
+        Err(format!("it leads from TLS to plain HTTP at {host}"))
+    } else if !matches!(target.scheme(), "http" | "https") || target.path() != asked.path() {
+        Err(format!("it leads to another page, at {host}"))
+    } else {
+        Ok(target)
+    })
+}
+
+/// Seconds, as Vault's quotas send it. (An HTTP date is possible too, but no Vault sends one.)
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+}
+
+fn has_data(secret: &Secret) -> bool {
+    match &secret.data {
+        None | Some(Value::Null) => false,
+        Some(data) => data.as_map().is_none_or(|map| !map.is_empty()),
+    }
+}
+
+/// Parses a body: nothing, a secret, or another JSON object, which then is the data. The message quotes nothing.
+fn secret(body: &[u8]) -> Result<Option<Secret>, String> {
+    if body.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let scrubbed = |error: serde_json::Error| {
+        format!("its body is not Vault's JSON (line {}, column {})", error.line(), error.column())
+    };
+    let parsed: Secret = serde_json::from_slice(body).map_err(scrubbed)?;
+    if parsed != Secret::default() {
+        return Ok(Some(parsed));
+    }
+    let text = std::str::from_utf8(body).map_err(|_| "its body is not UTF-8".to_owned())?;
+    let data = Value::from_json(text).map_err(scrubbed)?;
+    let known =
+        ["errors", "request_id", "lease_id", "lease_duration", "renewable", "data", "warnings", "auth"];
+    let own = data.as_map().is_some_and(|map| map.keys().any(|key| !known.contains(&key.as_ref())));
+    Ok(own.then(|| Secret { data: Some(data), ..Secret::default() }))
+}
+
+#[cfg(test)]
+mod tests;
