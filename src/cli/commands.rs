@@ -1,0 +1,203 @@
+//! The commands' help texts, and what clap makes of them and of the table of flags.
+
+use clap::{Arg, ArgAction, ArgMatches, Command as Parser};
+
+use super::{
+    Program,
+    flags::{AGENT, CLIENT, DEV, Flag, GENERIC, LOG, LOOKUP, OWN, REVOKE, STANDALONE, Takes},
+};
+
+/// One command.
+pub(super) struct Spec {
+    /// Its name, of one or two words.
+    pub(super) name: &'static str,
+    /// What it does, on one line.
+    about: &'static str,
+    /// What one should know about it.
+    long: &'static str,
+    /// How it is called, behind its name.
+    usage: &'static str,
+    /// Its flags.
+    flags: &'static [&'static [Flag]],
+    /// Command lines to copy.
+    examples: &'static str,
+    /// Exit code for a command line that is wrong.
+    pub(super) usage_exit: u8,
+}
+
+/// All commands, in the order of the help text.
+pub(super) static COMMANDS: &[Spec] = &[
+    Spec {
+        name: "agent",
+        about: "Take the place of `vault agent`: same configuration, same files",
+        long: "Logs in, fetches what the templates of the configuration name, writes the files, runs their\n\
+               commands, and keeps all of it fresh until it is stopped. With exit_after_auth it does so once.\n\
+               \n\
+               Exit codes: 0 stopped or done, 1 anything else.",
+        usage: "-config=PATH [FLAGS]",
+        flags: &[AGENT, CLIENT, LOG, OWN, GENERIC],
+        examples: "  Stay and keep files fresh:\n    decant agent -config=/etc/agent.hcl\n\n  \
+                   Render once, as an init container does:\n    decant agent -config=/etc/agent.d -exit-after-auth",
+        usage_exit: 1,
+    },
+    Spec {
+        name: "init",
+        about: "Render what the pod's annotations ask for, then exit (init container)",
+        long: "Reads the annotations that an injector would read from a downward-API file, logs in, writes all\n\
+               files, and exits. Needs no injector; docs/annotations.md lists the annotations.\n\
+               \n\
+               Exit codes: 0 done, 2 wrong configuration, 3 login failed, 4 denied or missing secret, 5\n\
+               deadline passed, 6 a file or command failed.",
+        usage: "[FLAGS]",
+        flags: &[STANDALONE, OWN, CLIENT, LOG],
+        examples: "  In a pod with the downward-API volume mounted at /etc/podinfo:\n    decant init\n\n  \
+                   Give up after a minute, with settings of the cluster in a file:\n    \
+                   decant init -config=/etc/decant.hcl --init-deadline 60s",
+        usage_exit: 2,
+    },
+    Spec {
+        name: "sidecar",
+        about: "Render what the pod's annotations ask for and keep it fresh (sidecar)",
+        long: "As `init`, then stays and keeps files, leases and token fresh until it is stopped. As a native\n\
+               sidecar (an init container with restartPolicy Always) it needs no `init` before it.\n\
+               \n\
+               Exit codes: as `init` until the first render is complete, then 0 on a clean stop.",
+        usage: "[FLAGS]",
+        flags: &[STANDALONE, OWN, CLIENT, LOG],
+        examples: "  In a pod with the downward-API volume mounted at /etc/podinfo:\n    decant sidecar\n\n  \
+                   With annotations from elsewhere, and the token revoked at the end:\n    \
+                   decant sidecar --annotations ./annotations --revoke-on-exit",
+        usage_exit: 2,
+    },
+    Spec {
+        name: "dev",
+        about: "Run a Vault-compatible server in memory, for laptops and tests",
+        long: "Serves the parts of Vault's HTTP API that agents and applications use, on the loopback interface\n\
+               only. Everything is in memory and gone when it ends. Never for real secrets.",
+        usage: "[FLAGS]",
+        flags: &[DEV],
+        examples: "  On the usual port:\n    decant dev --root-token root\n\n  \
+                   On a free port:\n    decant dev --listen 127.0.0.1:0",
+        usage_exit: 2,
+    },
+    Spec {
+        name: "demo",
+        about: "Show the whole story on this machine in about ten seconds",
+        long: "Starts the dev server, makes a folder like a pod's, runs init and sidecar in it, rotates a\n\
+               secret, lets credentials expire, breaks a template, and stops cleanly. Each step shows its real\n\
+               output.\n\
+               \n\
+               Exit codes: 0 all of it held, 1 something did not.",
+        usage: "",
+        flags: &[],
+        examples: "  decant demo",
+        usage_exit: 2,
+    },
+    Spec {
+        name: "token revoke",
+        about: "Revoke the token it is called with (-self)",
+        long: "What a preStop hook calls. The token comes from VAULT_TOKEN, or else from the file ~/.vault-\n\
+               token that the agent's sink writes.\n\
+               \n\
+               Exit codes: 0 revoked, 1 wrong usage, 2 the server refused or is away.",
+        usage: "-self [FLAGS]",
+        flags: &[REVOKE, CLIENT, GENERIC],
+        examples: "  decant token revoke -address=https://vault:8200 -ca-cert=/vault/tls/ca.crt -self",
+        usage_exit: 1,
+    },
+    Spec {
+        name: "token lookup",
+        about: "Show policies, times and metadata of a token",
+        long: "Without TOKEN it shows the one from VAULT_TOKEN, or else from the file ~/.vault-token.\n\
+               \n\
+               Exit codes: 0 shown, 1 wrong usage, 2 the server refused or is away.",
+        usage: "[FLAGS] [TOKEN]",
+        flags: &[LOOKUP, CLIENT, GENERIC],
+        examples: "  decant token lookup -format=json",
+        usage_exit: 1,
+    },
+    Spec {
+        name: "version",
+        about: "Print the version",
+        long: "The first line is the name the program was called by and `v` with the version.",
+        usage: "",
+        flags: &[],
+        examples: "  decant version",
+        usage_exit: 2,
+    },
+];
+
+impl Spec {
+    /// The command of this name.
+    pub(super) fn find(name: &str) -> Option<&'static Self> {
+        COMMANDS.iter().find(|spec| spec.name == name)
+    }
+
+    /// What it does, on one line.
+    #[cfg(test)]
+    pub(super) const fn about_line(&self) -> &'static str {
+        self.about
+    }
+
+    /// Its flags, in the order of the help text.
+    pub(super) fn flags(&self) -> impl Iterator<Item = &'static Flag> + Clone + use<> {
+        self.flags.iter().flat_map(|flags| flags.iter())
+    }
+
+    /// Judges flags that are already in the form `--name=value`.
+    ///
+    /// # Errors
+    /// Clap's own, help included.
+    pub(super) fn matches(&self, program: Program, flags: Vec<String>) -> Result<ArgMatches, clap::Error> {
+        self.parser(program).try_get_matches_from(flags)
+    }
+
+    /// The text for `--help`.
+    pub(super) fn help(&self, program: Program) -> String {
+        self.parser(program).render_long_help().to_string()
+    }
+
+    fn parser(&self, program: Program) -> Parser {
+        let call = format!("{} {}", program.name(), self.name);
+        let examples = self.examples.replace("decant ", &format!("{} ", program.name()));
+        Parser::new("decant")
+            .no_binary_name(true)
+            .disable_help_flag(true)
+            .args_override_self(true)
+            .about(self.about)
+            .long_about(format!("{}\n\n{}", self.about, self.long))
+            .override_usage(format!("{call} {}", self.usage).trim_end().to_owned())
+            .after_help(format!("Examples:\n{examples}"))
+            .args(self.flags().map(arg))
+            .arg(Arg::new("help").long("help").short('h').action(ArgAction::Help).help("Print this text"))
+    }
+}
+
+fn arg(flag: &'static Flag) -> Arg {
+    let arg = Arg::new(flag.name).long(flag.name).require_equals(true).hide(flag.hidden).help(flag.doc());
+    match flag.takes {
+        Takes::Bool => {
+            arg.action(ArgAction::Set).num_args(0..=1).default_missing_value("true").value_name("BOOL")
+        }
+        Takes::Value(name) => arg.action(ArgAction::Set).value_name(name),
+        Takes::Repeated(name) => arg.action(ArgAction::Append).value_name(name),
+    }
+}
+
+/// The text for a call without a command, and for `help`.
+pub(super) fn overview(program: Program) -> String {
+    let name = program.name();
+    let width = COMMANDS.iter().map(|spec| spec.name.len()).max().unwrap_or(0);
+    let mut text = format!(
+        "decant logs in to Vault or OpenBao, writes secrets into files, and keeps them fresh.\n\nUsage: {name} COMMAND \
+         [FLAGS]\n\nCommands:\n"
+    );
+    for spec in COMMANDS {
+        text.push_str(&format!("  {:width$}  {}\n", spec.name, spec.about));
+    }
+    text.push_str(&format!("  {:width$}  {}\n", "help", "Explain a command"));
+    text.push_str(&format!(
+        "\nFlags take one dash or two, and their values behind `=` or a blank. `{name} COMMAND --help` explains each.\n"
+    ));
+    text
+}
