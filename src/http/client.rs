@@ -131,11 +131,11 @@ impl HttpClient {
             match build(&self.0.settings, self.0.dns.clone()) {
                 Ok(client) => {
                     built.client = client;
-                    tracing::info!(target: "agent", "read changed TLS files: address={address}");
+                    tracing::info!(target: "agent", %address, "read changed TLS files");
                 }
                 Err(error) => {
                     let error = crate::problem::chain(&error);
-                    tracing::warn!(target: "agent", "changed TLS files are not usable, keeping the old ones: error={error:?}");
+                    tracing::warn!(target: "agent", %address, error, "changed TLS files are not usable, keeping the old ones");
                 }
             }
         }

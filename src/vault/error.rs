@@ -146,6 +146,11 @@ impl VaultError {
         matches!(self, Self::Unreachable { .. })
     }
 
+    /// Whether something on the other side gave a whole answer.
+    pub fn is_reached(&self) -> bool {
+        self.answer().is_some() || matches!(self, Self::Malformed { .. } | Self::Redirect { .. })
+    }
+
     /// Whether the server itself said no (4xx), as opposed to being away, busy or broken.
     pub const fn is_definite(&self) -> bool {
         matches!(self, Self::Denied(_) | Self::InvalidToken(_) | Self::Missing(_) | Self::Invalid(_))

@@ -2,6 +2,8 @@
 
 pub mod client;
 pub mod error;
+pub mod gate;
+pub mod kv;
 pub mod lifetime;
 pub mod path;
 pub mod secret;

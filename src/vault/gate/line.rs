@@ -1,0 +1,180 @@
+//! The state behind the gate: whether the server can be reached, and buckets for what is metered. Pure.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::backoff::ProbeBackoff;
+
+/// Each of those who waited adds this to the time over which they all go on.
+const SPREAD_EACH: Duration = Duration::from_millis(20);
+/// Longest such time.
+const SPREAD_MOST: Duration = Duration::from_secs(2);
+
+/// Whether the server can be reached.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    outage: Option<Outage>,
+    /// How many wait for the outage to end.
+    pub(super) waiting: u32,
+    /// Over which time those who waited go on.
+    window: Duration,
+}
+
+#[derive(Debug)]
+struct Outage {
+    since: Instant,
+    next_probe: Instant,
+    probing: bool,
+    tries: u32,
+    backoff: ProbeBackoff,
+}
+
+/// What a request may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Be sent; who waited waits for a random part of `window` more.
+    Go {
+        /// Over which time those who waited go on.
+        window: Duration,
+    },
+    /// Ask for all whether the server is back, then look again.
+    Probe,
+    /// Look again then, or when something changes.
+    Until(Instant),
+    /// Look again when something changes: somebody else asks right now.
+    Wait,
+}
+
+impl Line {
+    pub(super) const fn is_up(&self) -> bool {
+        self.outage.is_none()
+    }
+
+    pub(super) fn verdict(&mut self, now: Instant) -> Verdict {
+        match &mut self.outage {
+            None => Verdict::Go { window: self.window },
+            Some(outage) if outage.probing => Verdict::Wait,
+            Some(outage) if now < outage.next_probe => Verdict::Until(outage.next_probe),
+            Some(outage) => {
+                outage.probing = true;
+                Verdict::Probe
+            }
+        }
+    }
+
+    /// A request found nobody. `Some(wait)`: this begins an outage, the first probe is due after `wait`.
+    pub(super) fn lost(&mut self, now: Instant) -> Option<Duration> {
+        if self.outage.is_some() {
+            return None;
+        }
+        let mut backoff = ProbeBackoff::default();
+        let wait = backoff.next_wait(Duration::ZERO);
+        self.outage = Some(Outage { since: now, next_probe: now + wait, probing: false, tries: 1, backoff });
+        Some(wait)
+    }
+
+    /// A probe found nobody: how many tries there were, the wait until the next, and how long it has lasted.
+    pub(super) fn lost_again(&mut self, now: Instant) -> (u32, Duration, Duration) {
+        let Some(outage) = &mut self.outage else {
+            // Another request got through meanwhile; believe the newer news.
+            let wait = self.lost(now).unwrap_or_default();
+            return (1, wait, Duration::ZERO);
+        };
+        let lasted = now.duration_since(outage.since);
+        let wait = outage.backoff.next_wait(lasted);
+        outage.probing = false;
+        outage.tries = outage.tries.saturating_add(1);
+        outage.next_probe = now + wait;
+        (outage.tries, wait, lasted)
+    }
+
+    /// Somebody got an answer. `Some(time)`: this ends an outage that lasted so long.
+    pub(super) fn found(&mut self, now: Instant) -> Option<Duration> {
+        let outage = self.outage.take()?;
+        self.window = SPREAD_EACH.saturating_mul(self.waiting.saturating_sub(1)).min(SPREAD_MOST);
+        Some(now.duration_since(outage.since))
+    }
+
+    /// Who was to probe is gone; the next one does it.
+    pub(super) const fn abandoned(&mut self) {
+        if let Some(outage) = &mut self.outage {
+            outage.probing = false;
+        }
+    }
+}
+
+/// A token bucket that lets people reserve: the level may go below zero, and who takes then waits.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    rate: f64,
+    burst: f64,
+    level: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    /// `rate` per second, `burst` at once; nonsense counts as one.
+    pub(super) fn new(rate: f64, burst: u32, now: Instant) -> Self {
+        let rate = if rate.is_finite() && rate > 0.0 { rate } else { 1.0 };
+        let burst = f64::from(burst.max(1));
+        Self { rate, burst, level: burst, at: now }
+    }
+
+    /// Takes one; how long to wait until it is there.
+    pub(super) fn take(&mut self, now: Instant) -> Duration {
+        let passed = now.duration_since(self.at).as_secs_f64();
+        self.level = passed.mul_add(self.rate, self.level).min(self.burst) - 1.0;
+        self.at = now;
+        if self.level >= 0.0 {
+            return Duration::ZERO;
+        }
+        Duration::try_from_secs_f64(-self.level / self.rate)
+            .unwrap_or(Duration::MAX)
+            .min(Duration::from_secs(3600))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "a test's own start")]
+    async fn one_probes_while_the_others_wait() {
+        let start = Instant::now();
+        let mut line = Line::default();
+        assert_eq!(line.verdict(start), Verdict::Go { window: Duration::ZERO });
+        let wait = line.lost(start).unwrap();
+        assert!(line.lost(start).is_none(), "a second loss adds nothing");
+        assert_eq!(line.verdict(start), Verdict::Until(start + wait));
+        let due = start + wait;
+        assert_eq!(line.verdict(due), Verdict::Probe);
+        assert_eq!(line.verdict(due), Verdict::Wait);
+        line.abandoned();
+        assert_eq!(line.verdict(due), Verdict::Probe, "the next one takes over");
+        let (tries, wait, lasted) = line.lost_again(due);
+        assert_eq!((tries, lasted), (2, due - start));
+        assert_eq!(line.verdict(due), Verdict::Until(due + wait));
+        line.waiting = 1000;
+        assert_eq!(line.found(due), Some(due - start));
+        assert_eq!(line.verdict(due), Verdict::Go { window: SPREAD_MOST });
+        assert_eq!(line.found(due), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "a test's own start")]
+    async fn a_bucket_gives_its_burst_then_its_rate() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(2.0, 3, start);
+        let waits: Vec<u128> = (0..5).map(|_| bucket.take(start).as_millis()).collect();
+        assert_eq!(waits, [0, 0, 0, 500, 1000]);
+        let later = start + Duration::from_secs(60);
+        assert_eq!(bucket.take(later), Duration::ZERO);
+        for nonsense in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let mut bucket = Bucket::new(nonsense, 0, start);
+            bucket.take(start);
+            assert_eq!(bucket.take(start), Duration::from_secs(1), "{nonsense}");
+        }
+    }
+}
