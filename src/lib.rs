@@ -17,5 +17,6 @@ pub mod origin;
 pub mod output;
 pub mod problem;
 pub mod secrets;
+pub mod telemetry;
 pub mod template;
 pub mod vault;

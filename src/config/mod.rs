@@ -12,6 +12,10 @@ pub mod units;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 pub use crate::http::tls::TlsConfig;
+pub use crate::telemetry::{
+    LogConfig,
+    level::{LogFormat, LogLevel},
+};
 use crate::{config::template::TemplateSpec, origin::Origin, problem::Problem, vault::path::Namespace};
 
 /// Everything the agent does, with all defaults filled in.
@@ -141,43 +145,4 @@ pub struct TemplateConfig {
     pub max_connections_per_host: usize,
     /// Share of a lease after which non-renewable secrets are read anew. Default 0.90.
     pub lease_renewal_threshold: f64,
-}
-
-/// How to log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogConfig {
-    /// Lowest level shown.
-    pub level: LogLevel,
-    /// The text of the level as configured, for the banner; empty when nobody said one.
-    pub level_text: String,
-    /// Line format.
-    pub format: LogFormat,
-    /// Also write to this file.
-    pub file: Option<PathBuf>,
-    /// Rotate at this size; 0: no limit.
-    pub rotate_bytes: u64,
-    /// Rotate at this age. Default 24 h.
-    pub rotate_duration: Duration,
-    /// Archives kept; 0: all, negative: none.
-    pub rotate_max_files: i64,
-}
-
-/// Log levels, most talkative first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum LogLevel {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
-/// Line formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// `2024-04-19T08:13:33.115Z [INFO]  agent: message: key=value`
-    Standard,
-    /// One JSON object per line.
-    Json,
 }

@@ -150,7 +150,7 @@ pub(super) fn give(file: &File, attributes: &Attributes, path: &Path) -> Result<
         // A group we are a member of can be kept where the user can't.
         chown(file, Ids { uid: None, gid: may.gid }).ok();
         tracing::warn!(
-            destination = %path.display(), uid = ?keep.uid, gid = ?keep.gid, own_uid = %nix::unistd::geteuid(), %error,
+            destination = %path.display(), uid = keep.uid, gid = keep.gid, own_uid = %nix::unistd::geteuid(), %error,
             "the owner of the file can't be kept"
         );
     }
