@@ -16,6 +16,7 @@ pub mod jwt;
 pub mod origin;
 pub mod output;
 pub mod problem;
+pub mod process;
 pub mod secrets;
 pub mod telemetry;
 pub mod template;

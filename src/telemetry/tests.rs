@@ -143,7 +143,8 @@ fn debug_of_what_holds_secrets_shows_none() {
         contents: CANARY.as_bytes().to_vec().into(),
     };
     let answers = std::collections::HashMap::from([(write.clone(), Arc::new(secret.clone()))]);
-    let snapshot = crate::secrets::snapshot::Snapshot { generation: 1, answers: answers.into() };
+    let snapshot =
+        crate::secrets::snapshot::Snapshot { generation: 1, answers: answers.into(), ..Default::default() };
     logged(LogFormat::Json, LogLevel::Trace, |_, lines| {
         tracing::trace!(token = ?Token::new(CANARY), ?secret, ?write, ?effect, ?snapshot, "everything");
         tracing::trace!(text = ?value::Text::from(CANARY), tree = ?value::Value::String(CANARY.into()), %write, "more");

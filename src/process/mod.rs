@@ -1,0 +1,9 @@
+//! This process among others: signals, pid file, service manager, self-protection, memory settings, orphans.
+
+pub mod allocator;
+pub mod harden;
+pub mod pid_file;
+pub mod reap;
+pub mod service_manager;
+pub mod signals;
+pub mod termination_log;
