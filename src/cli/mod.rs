@@ -235,6 +235,9 @@ fn dispatch(
 
 fn unknown(words: &[&str]) -> Usage {
     let name = words.first().copied().unwrap_or_default();
+    if words == ["token"] {
+        return Usage::new(1, "`token` needs a word more: `token revoke -self` or `token lookup`");
+    }
     if name == "token" {
         let name = words.iter().take(2).copied().collect::<Vec<_>>().join(" ");
         let hint =

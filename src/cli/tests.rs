@@ -367,6 +367,7 @@ fn message_for_a_command_of_the_original() {
       hint: `token revoke -self` and `token lookup` are here; use the original program for the others
     ");
     assert_eq!(refused("vault token create").0, 64);
+    assert_eq!(refused("vault token").0, 1);
     assert_eq!(refused("vault agent generate-config -type=env-template").0, 64);
 }
 

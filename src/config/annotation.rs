@@ -314,8 +314,17 @@ fn meant(suffix: &str) -> Option<String> {
     nearest_within(suffix, candidates.iter().map(String::as_str), MISSPELT).map(str::to_owned)
 }
 
-/// One message each for what the pod's author has to do, for what is not built yet, and for what has no use here.
+/// One message each for what the pod's author has to do and for what is not built yet. Their wrong values, which an
+/// injector would refuse, do no harm here.
 fn without_meaning(notes: &mut Notes<'_>) {
+    let doubtful: Vec<Problem> = notes
+        .by_suffix
+        .iter()
+        .filter_map(|(suffix, note)| table::find(suffix).map(|entry| (entry, note)))
+        .filter(|(entry, note)| entry.standalone != Standalone::Acts && !value::fits(entry.kind, note.value))
+        .map(|(entry, note)| Problem { severity: Severity::Warning, ..note.wrong(entry.kind.expected()) })
+        .collect();
+    notes.problems.extend(doubtful);
     let named = |kind: Standalone| -> Vec<String> {
         let is = |suffix: &&str| table::find(suffix).is_some_and(|entry| entry.standalone == kind);
         notes

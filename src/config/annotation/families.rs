@@ -228,6 +228,7 @@ fn strange_names(notes: &mut Notes<'_>, names: &BTreeMap<String, Origin>) {
         let suffix = |family: &str| notes.member(family, name).is_some();
         let meant = match name.as_str() {
             "volume-path" if suffix(table::SECRET) => table::VOLUME_PATH.to_owned(),
+            name if suffix(table::SECRET) && name.starts_with("volume-path-") => format!("secret-{name}"),
             name if suffix(table::TEMPLATE) && name.starts_with("left-delim-") => {
                 format!("agent-template-{name}")
             }

@@ -1,4 +1,5 @@
 use insta::assert_snapshot;
+use proptest::prelude::*;
 
 use super::*;
 use crate::{
@@ -422,12 +423,15 @@ fn warning_for_misspelt_names() {
 fn warning_for_names_that_declare_a_secret_by_accident() {
     assert_snapshot!(warnings(&[
         ("agent-inject-secret-volume-path", "/s"),
+        ("agent-inject-secret-volume-path-db", "/s"),
         ("agent-inject-template-left-delim-db", "[["),
     ]), @r"
     annotation vault.hashicorp.com/agent-inject-template-left-delim-db: this declares a secret named `left-delim-db`
       hint: did you mean agent-template-left-delim-db?
     annotation vault.hashicorp.com/agent-inject-secret-volume-path: this declares a secret named `volume-path`
       hint: did you mean secret-volume-path?
+    annotation vault.hashicorp.com/agent-inject-secret-volume-path-db: this declares a secret named `volume-path-db`
+      hint: did you mean secret-volume-path-db?
     ");
 }
 
@@ -500,6 +504,19 @@ fn warning_for_odd_but_usable_values() {
 }
 
 #[test]
+fn warning_for_a_wrong_value_that_does_no_harm_here() {
+    assert_snapshot!(warnings(&[("agent-run-as-user", "root"), ("agent-enable-quit", "on")]), @r#"
+    annotation vault.hashicorp.com/agent-enable-quit: the value "on" is not right
+      expected: true or false (also 1, t, T, TRUE, True, 0, f, F, FALSE, False), without blanks
+    annotation vault.hashicorp.com/agent-run-as-user: the value "root" is not right
+      expected: a whole number, for instance 10
+    ignored, because only the pod's own specification can do it: vault.hashicorp.com/agent-run-as-user
+      hint: without an injector write containers, volumes and limits into the pod
+    accepted, but without effect in this version: vault.hashicorp.com/agent-enable-quit
+    "#);
+}
+
+#[test]
 fn no_message_shows_a_template_or_a_setting_of_the_login() {
     let said = [
         ("agent-inject-template-a", "canary-1"),
@@ -514,4 +531,19 @@ fn no_message_shows_a_template_or_a_setting_of_the_login() {
     ];
     let message = refused(&said);
     assert!(!message.contains("canary"), "{message}");
+}
+
+proptest! {
+    #[test]
+    fn no_name_and_no_value_make_it_panic(
+        names in prop::collection::vec((0..TABLE.len(), "[-a-zA-Z_.é]{0,12}", any::<String>()), 0..6),
+    ) {
+        let said: Vec<(String, String)> = names
+            .into_iter()
+            .map(|(at, name, value)| (format!("{VAULT}{}{name}", TABLE[at].suffix), value))
+            .collect();
+        if let Err(problems) = read(&said.into_iter().collect()) {
+            prop_assert!(message(&problems).starts_with("the annotations can't be used"));
+        }
+    }
 }

@@ -69,6 +69,22 @@ impl Kind {
     }
 }
 
+/// Whether a text is of this kind. Quantities are left to Kubernetes.
+pub fn fits(kind: Kind, text: &str) -> bool {
+    match kind {
+        Kind::Bool | Kind::LaxBool => boolean(text).is_some(),
+        Kind::Int => int(text).is_some(),
+        Kind::Uint => uint(text).is_some(),
+        Kind::Float => float(text).is_some(),
+        Kind::Duration => text.is_empty() || units::go_duration(text).is_ok(),
+        Kind::DefaultForm => ["map", "json"].contains(&text.to_lowercase().as_str()),
+        Kind::JsonPatch => {
+            text.is_empty() || serde_json::from_str::<Option<Vec<serde_json::Value>>>(text).is_ok()
+        }
+        Kind::Quantity | Kind::List | Kind::Text | Kind::Json => true,
+    }
+}
+
 /// Go's `strconv.ParseBool`, and the empty text as false.
 pub fn boolean(text: &str) -> Option<bool> {
     if text.is_empty() { Some(false) } else { units::go_bool(text).ok() }
@@ -139,6 +155,20 @@ fn hexadecimal(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_judged_by_their_kind() {
+        for (kind, right, wrong) in [
+            (Kind::Bool, "t", "on"),
+            (Kind::Uint, "5", "0x5"),
+            (Kind::Duration, "", "five"),
+            (Kind::DefaultForm, "JSON", ""),
+            (Kind::JsonPatch, "[]", "abc"),
+            (Kind::JsonPatch, "null", "{}"),
+        ] {
+            assert!(fits(kind, right) && !fits(kind, wrong), "{kind:?}");
+        }
+    }
 
     #[test]
     fn bools_are_gos_and_empty_is_false() {
