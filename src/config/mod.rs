@@ -4,8 +4,12 @@ pub mod annotation;
 pub mod downward;
 pub mod env;
 pub mod hcl;
+pub mod load;
+pub mod merge;
 pub mod own;
 pub mod raw;
+pub mod resolve;
+pub mod stanza;
 pub mod template;
 pub mod units;
 

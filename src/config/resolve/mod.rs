@@ -1,0 +1,93 @@
+//! What was said becomes what is meant: precedence, defaults, checks across stanzas; all problems at once.
+
+mod auto_auth;
+mod cross;
+mod log;
+mod server;
+mod template;
+
+use std::path::PathBuf;
+
+use super::{
+    Config,
+    env::{self, Environment},
+    merge,
+    raw::{Raw, Said},
+};
+use crate::{origin::Origin, problem::Problem};
+
+/// Makes the configuration: flags count before the environment, that before `said` (files, annotations), and all
+/// before the defaults.
+///
+/// # Errors
+/// Everything that can't be used, and all warnings, since a warning often explains an error.
+pub fn resolve(said: Raw, flags: Raw, environment: &Environment) -> Result<Config, Vec<Problem>> {
+    let mut findings = Findings::default();
+    let variables = env::read(environment).unwrap_or_else(|problems| {
+        findings.errors.extend(problems);
+        Raw::default()
+    });
+    let raw = merge::overlay(merge::overlay(said, variables), flags);
+    cross::check(&raw, &mut findings);
+    let method = raw.auto_auth.as_ref().and_then(|said| said.method.as_ref());
+    let config = Config {
+        vault: server::resolve(
+            &raw.vault,
+            method.map(|method| &method.namespace),
+            environment,
+            &mut findings,
+        ),
+        auto_auth: raw
+            .auto_auth
+            .as_ref()
+            .and_then(|said| auto_auth::resolve(said, &raw.vault, &mut findings)),
+        templates: template::resolve_all(&raw.templates, &mut findings),
+        template_config: template::resolve_config(&raw.template_config, &mut findings),
+        exit_after_auth: value_or(&raw.exit_after_auth, false),
+        pid_file: path(&raw.pid_file),
+        log: log::resolve(&raw.log, &mut findings),
+        init_deadline: raw.own.init_deadline.as_ref().map(|said| said.value).filter(|time| !time.is_zero()),
+        revoke_on_exit: value_or(&raw.own.revoke_on_exit, false),
+        warnings: Vec::new(),
+    };
+    let mut warnings = raw.warnings;
+    warnings.append(&mut findings.warnings);
+    if findings.errors.is_empty() {
+        return Ok(Config { warnings, ..config });
+    }
+    warnings.append(&mut findings.errors);
+    Err(warnings)
+}
+
+/// What is found on the way.
+#[derive(Default)]
+struct Findings {
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Findings {
+    fn error(&mut self, origin: &Origin, problem: Problem) {
+        self.errors.push(problem.at(origin.clone()));
+    }
+
+    fn warn(&mut self, origin: &Origin, problem: Problem) {
+        self.warnings.push(problem.at(origin.clone()));
+    }
+}
+
+fn value_or<T: Copy>(said: &Said<T>, default: T) -> T {
+    said.as_ref().map_or(default, |said| said.value)
+}
+
+/// The text, if there is any.
+fn filled(said: &Said<String>) -> Option<&str> {
+    said.as_ref().map(|said| said.value.as_str()).filter(|text| !text.is_empty())
+}
+
+fn path(said: &Said<String>) -> Option<PathBuf> {
+    filled(said).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! Stanzas that are accepted and checked, but not acted on: cache, listeners, proxy, supervisor, telemetry.
+
+use super::{
+    block::{Block, Context},
+    schema::{self, Schema},
+    value,
+};
+use crate::{
+    config::{
+        hcl::Kind,
+        raw::{RawExec, RawIdle, RawTokenUse},
+    },
+    origin::Sourced,
+    problem::Problem,
+};
+
+pub(super) fn read(cx: &mut Context<'_>, top: &Block<'_>) -> RawIdle {
+    if let Some(telemetry) = top.only(cx, "telemetry", &schema::TELEMETRY) {
+        telemetry.check_keys(cx);
+    }
+    let listeners = top.blocks(cx, "listener", &schema::LISTENER);
+    for listener in &listeners {
+        unknown_keys(cx, listener);
+    }
+    RawIdle {
+        cache: cache(cx, top),
+        api_proxy: token_use(cx, top, "api_proxy", &schema::API_PROXY),
+        listeners: listeners.iter().map(|listener| cx.origin(listener.pos)).collect(),
+        env_templates: env_templates(cx, top),
+        exec: exec(cx, top),
+    }
+}
+
+/// Warns about unknown keys, and not a second time about those without effect: the whole stanza has none.
+fn unknown_keys(cx: &mut Context<'_>, block: &Block<'_>) {
+    let before = cx.warnings.len();
+    block.check_keys(cx);
+    let fresh = cx.warnings.split_off(before);
+    cx.warnings.extend(fresh.into_iter().filter(|problem| problem.what.starts_with("unknown")));
+}
+
+fn token_use(
+    cx: &mut Context<'_>,
+    top: &Block<'_>,
+    key: &str,
+    schema: &'static Schema,
+) -> Option<RawTokenUse> {
+    let block = top.only(cx, key, schema)?;
+    unknown_keys(cx, &block);
+    let use_auto_auth_token = block.read(cx, "use_auto_auth_token", |kind| match kind {
+        Kind::Text(text) if text.eq_ignore_ascii_case("force") => Ok(true),
+        other => value::boolean(other).map_err(|expected| format!("{expected}, or \"force\"")),
+    });
+    Some(RawTokenUse { origin: cx.origin(block.pos), use_auto_auth_token })
+}
+
+fn cache(cx: &mut Context<'_>, top: &Block<'_>) -> Option<RawTokenUse> {
+    let cache = token_use(cx, top, "cache", &schema::CACHE)?;
+    let block = top.blocks(cx, "cache", &schema::CACHE).into_iter().next()?;
+    if let Some(persist) = block.only(cx, "persist", &schema::PERSIST) {
+        unknown_keys(cx, &persist);
+    }
+    Some(cache)
+}
+
+fn env_templates(cx: &mut Context<'_>, top: &Block<'_>) -> Vec<Sourced<String>> {
+    let mut names: Vec<Sourced<String>> = Vec::new();
+    for block in top.blocks(cx, "env_template", &schema::ENV_TEMPLATE) {
+        unknown_keys(cx, &block);
+        let Some(label) = block.label else {
+            let problem = Problem::error("an `env_template` without a name");
+            cx.error(block.pos, problem.expected("env_template \"NAME\" { … }"));
+            continue;
+        };
+        if names.iter().any(|name| name.value == label.text) {
+            let what = format!("the variable `{}` has two `env_template`s", value::short(&label.text));
+            cx.error(label.pos, Problem::error(what).expected("one for each variable"));
+        }
+        names.push(Sourced::new(label.text.clone(), cx.origin(label.pos)));
+    }
+    names
+}
+
+fn exec(cx: &mut Context<'_>, top: &Block<'_>) -> Option<RawExec> {
+    let block = top.only(cx, "exec", &schema::EXEC)?;
+    unknown_keys(cx, &block);
+    Some(RawExec {
+        origin: cx.origin(block.pos),
+        command: block.texts(cx, "command"),
+        restart_on_secret_changes: block.read(cx, "restart_on_secret_changes", |kind| {
+            let text = value::text(kind)?;
+            if matches!(text.as_str(), "" | "always" | "never") {
+                Ok(text)
+            } else {
+                Err("\"always\" or \"never\"".into())
+            }
+        }),
+    })
+}

@@ -1,0 +1,96 @@
+//! The tree of one file to [`Raw`]: each stanza read key by key, unknown keys named with place and likely meaning.
+
+mod auto_auth;
+mod block;
+mod idle;
+mod schema;
+mod server;
+mod template;
+mod value;
+
+use std::{path::Path, sync::Arc};
+
+use block::{Block, Context};
+
+use super::{
+    hcl::{Body, Kind, Pos},
+    own,
+    raw::{Raw, RawLog},
+};
+use crate::problem::{Problem, nearest};
+
+/// Reads what one file says.
+///
+/// # Errors
+/// Everything in it that can't be read, and all warnings. Without errors the warnings are in [`Raw::warnings`].
+pub fn read(body: &Body, file: &Arc<Path>) -> Result<Raw, Vec<Problem>> {
+    let cx = &mut Context { file, errors: Vec::new(), warnings: Vec::new() };
+    let top = Block { schema: &schema::FILE, body, label: None, pos: Pos { line: 1, column: 1 } };
+    top.check_keys(cx);
+    let mut raw = Raw {
+        vault: server::read(cx, &top),
+        auto_auth: auto_auth::read(cx, &top),
+        templates: template::read_all(cx, &top),
+        template_config: template::read_config(cx, &top),
+        exit_after_auth: top.bool(cx, "exit_after_auth"),
+        pid_file: top.text(cx, "pid_file"),
+        log: log(cx, &top),
+        own: Default::default(),
+        idle: idle::read(cx, &top),
+        warnings: Vec::new(),
+    };
+    own_settings(cx, &top, &mut raw);
+    let mut warnings = std::mem::take(&mut cx.warnings);
+    if !cx.errors.is_empty() {
+        warnings.append(&mut cx.errors);
+        return Err(warnings);
+    }
+    raw.warnings = warnings;
+    Ok(raw)
+}
+
+fn log(cx: &mut Context<'_>, top: &Block<'_>) -> RawLog {
+    RawLog {
+        level: top.text(cx, "log_level"),
+        format: top.text(cx, "log_format"),
+        file: top.text(cx, "log_file"),
+        rotate_bytes: top.int(cx, "log_rotate_bytes"),
+        rotate_duration: top.duration(cx, "log_rotate_duration"),
+        rotate_max_files: top.int(cx, "log_rotate_max_files"),
+    }
+}
+
+/// Stanza `decant {}`, whose keys come from the table of our own settings.
+fn own_settings(cx: &mut Context<'_>, top: &Block<'_>, raw: &mut Raw) {
+    for block in top.blocks(cx, "decant", &schema::OWN) {
+        for item in &block.body.items {
+            let key = item.key.text.as_str();
+            let Some(setting) = own::by_key(key) else {
+                let mut problem =
+                    Problem::warning(format!("unknown key `{}` in `decant`, ignored", value::short(key)));
+                if let Some(likely) = nearest(key, own::SETTINGS.iter().map(|setting| setting.key)) {
+                    problem = problem.hint(format!("did you mean `{likely}`?"));
+                }
+                cx.warn(item.key.pos, problem);
+                continue;
+            };
+            if item.value.kind == Kind::Null {
+                continue;
+            }
+            match value::text(&item.value.kind) {
+                Ok(text) => {
+                    let read = setting.read(raw, &text, cx.origin(item.key.pos));
+                    cx.errors.extend(read.err());
+                }
+                Err(expected) => {
+                    let what =
+                        format!("`decant.{}` can't be {}", setting.key, value::shown(&item.value.kind));
+                    cx.error(item.value.pos, Problem::error(what).expected(expected));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
