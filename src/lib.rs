@@ -5,6 +5,7 @@
 //! A module imports only what lies before it in that line or below it; `ARCHITECTURE.md` has the table and
 //! `integration/layers.rs` holds the code to it.
 
+pub mod action;
 pub mod agent;
 pub mod backoff;
 pub mod chance;

@@ -1,0 +1,102 @@
+use std::{collections::BTreeMap, fs, path::Path};
+
+use super::*;
+use crate::config::template::{Destination, OnMissingKey, TemplateSource};
+
+fn template(name: &str, actions: Vec<ActionSpec>) -> TemplateSpec {
+    TemplateSpec {
+        origin: Origin::Annotation(format!("agent-inject-command-{name}").into()),
+        source: TemplateSource::Inline("".into()),
+        delimiters: ("{{".into(), "}}".into()),
+        destination: Destination {
+            path: format!("/vault/secrets/{name}").into(),
+            perms: None,
+            user: None,
+            group: None,
+            create_dest_dirs: true,
+            backup: false,
+        },
+        on_missing_key: OnMissingKey::Zero,
+        error_fatal: true,
+        actions,
+        wait: None,
+        function_denylist: Vec::new(),
+        sandbox_path: None,
+        static_secret_render_interval: None,
+    }
+}
+
+fn shell(line: &str) -> ActionSpec {
+    ActionSpec::Command {
+        form: CommandForm::Shell(line.into()),
+        timeout: Some(Duration::from_secs(120)),
+        env: BTreeMap::new(),
+    }
+}
+
+fn append(word: &str, to: &Path) -> ActionSpec {
+    shell(&format!("echo {word} >> {}", to.display()))
+}
+
+fn environment() -> Environment {
+    Environment::from([("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())])
+}
+
+#[tokio::test]
+async fn equal_actions_run_once_in_the_order_of_the_templates() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let batch = [
+        template("b", vec![append("one", &out)]),
+        template("a", vec![append("two", &out), append("one", &out)]),
+        template("c", vec![append("three", &out), append("two", &out)]),
+    ];
+    assert!(run_batch(&batch, &environment()).await.is_empty());
+    assert_eq!(fs::read_to_string(&out).unwrap(), "one\ntwo\nthree\n");
+    assert!(run_batch(&batch[..1], &environment()).await.is_empty());
+    assert!(fs::read_to_string(&out).unwrap().ends_with("three\none\n"), "the next batch runs it again");
+}
+
+#[tokio::test]
+async fn one_failure_is_told_with_its_place_and_the_rest_still_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let batch = [
+        template("bad", vec![shell("exit 7 # --password=canary")]),
+        template("good", vec![append("ran", &out)]),
+    ];
+    let failures = run_batch(&batch, &environment()).await;
+    assert_eq!(fs::read_to_string(&out).unwrap(), "ran\n");
+    assert_eq!(failures.len(), 1);
+    let text = failures[0].problem().to_string();
+    assert_eq!(
+        text,
+        "annotation agent-inject-command-bad: template command of /vault/secrets/bad failed: sh -c exit…: exit code 7"
+    );
+    let debug = format!("{:?}", failures[0]);
+    assert!(!debug.contains("canary"), "{debug}");
+}
+
+#[tokio::test]
+async fn own_variables_are_added_to_the_given_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let ActionSpec::Command { form, timeout, .. } = shell(&format!("echo $OWN $GIVEN > {}", out.display()));
+    let env = BTreeMap::from([("OWN".into(), "own".into()), ("GIVEN".into(), "changed".into())]);
+    let mut environment = environment();
+    environment.insert("GIVEN".into(), "given".into());
+    let batch = [template("a", vec![ActionSpec::Command { form, timeout, env }])];
+    assert!(run_batch(&batch, &environment).await.is_empty());
+    assert_eq!(fs::read_to_string(&out).unwrap(), "own changed\n");
+}
+
+#[tokio::test]
+async fn a_limit_of_zero_means_not_waiting() {
+    let action = ActionSpec::Command {
+        form: CommandForm::Shell("sleep 0.2; exit 1".into()),
+        timeout: Some(Duration::ZERO),
+        env: BTreeMap::new(),
+    };
+    let failures = run_batch(&[template("a", vec![action])], &environment()).await;
+    assert!(failures.is_empty(), "its exit code is nobody's business");
+}
