@@ -22,3 +22,4 @@ pub mod secrets;
 pub mod telemetry;
 pub mod template;
 pub mod vault;
+pub mod watch;
