@@ -7,6 +7,12 @@
 //! An error is a [`FuncError`] with the words of the original, without the prefix `error calling NAME: `; words that
 //! quote an argument go through [`FuncError::quoting`], because arguments hold secrets. Go panics become errors too.
 
+mod collection;
+mod encoding;
+mod math;
+mod parse;
+#[cfg(test)]
+mod testing;
 mod text;
 
 use std::{collections::HashMap, sync::LazyLock};
@@ -64,7 +70,7 @@ impl Func {
 }
 
 /// Every family. A later one wins over an earlier one with the same name, as the original registers them.
-const FAMILIES: &[&[Func]] = &[text::FUNCS];
+const FAMILIES: &[&[Func]] = &[collection::FUNCS, encoding::FUNCS, math::FUNCS, parse::FUNCS, text::FUNCS];
 
 static TABLE: LazyLock<HashMap<&'static str, &'static Func>> = LazyLock::new(|| {
     FAMILIES.iter().flat_map(|family| family.iter()).map(|func| (func.name, func)).collect()

@@ -1,0 +1,22 @@
+//! Text forms that Go's libraries read and write.
+
+pub mod base;
+pub mod bytes;
+pub mod digest;
+pub mod duration;
+pub mod json;
+pub mod json_read;
+pub mod letters;
+pub mod number;
+pub mod regex;
+pub mod time;
+pub mod time_parse;
+pub mod toml;
+pub mod version;
+pub mod words;
+pub mod yaml_read;
+pub mod yaml_scalar;
+pub mod yaml_write;
+
+/// How deep values may nest before writers and readers give up.
+pub const MAX_DEPTH: usize = 200;

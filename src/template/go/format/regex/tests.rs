@@ -1,0 +1,119 @@
+use super::*;
+
+fn message(pattern: &str) -> String {
+    Regex::new(pattern.as_bytes()).unwrap_err().to_string()
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    Regex::new(pattern.as_bytes()).unwrap_or_else(|e| panic!("{pattern}: {e}")).is_match(text.as_bytes())
+}
+
+#[test]
+fn refused_patterns_get_gos_words() {
+    for (pattern, words) in [
+        ("(", "missing closing ): `(`"),
+        (")", "unexpected ): `)`"),
+        ("a)b", "unexpected ): `a)b`"),
+        ("[a", "missing closing ]: `[a`"),
+        ("[a-", "missing closing ]: `[a-`"),
+        ("*a", "missing argument to repetition operator: `*`"),
+        ("a|*", "missing argument to repetition operator: `*`"),
+        ("(*)", "missing argument to repetition operator: `*`"),
+        ("(?i)*", "missing argument to repetition operator: `*`"),
+        ("a**", "invalid nested repetition operator: `**`"),
+        ("a*+", "invalid nested repetition operator: `*+`"),
+        ("a{2}{3}", "invalid nested repetition operator: `{2}{3}`"),
+        ("a{1001}", "invalid repeat count: `{1001}`"),
+        ("a{3,2}", "invalid repeat count: `{3,2}`"),
+        ("a{99999999999}", "invalid repeat count: `{99999999999}`"),
+        ("((a{100}){100}){100}", "invalid repeat count: `{100}`"),
+        (r"\y", r"invalid escape sequence: `\y`"),
+        (r"\1", r"invalid escape sequence: `\1`"),
+        (r"\x4", r"invalid escape sequence: `\x4`"),
+        (r"[\b]", r"invalid escape sequence: `\b`"),
+        (r"[a-\d]", r"invalid escape sequence: `\d`"),
+        (r"a\", "trailing backslash at end of expression: ``"),
+        ("(?=a)", "invalid or unsupported Perl syntax: `(?=`"),
+        ("(?P=n)", "invalid or unsupported Perl syntax: `(?P`"),
+        ("(?x) a", "invalid or unsupported Perl syntax: `(?x`"),
+        ("(?i", "invalid or unsupported Perl syntax: `(?i`"),
+        ("(?-)", "invalid or unsupported Perl syntax: `(?-)`"),
+        ("(?<=a)", "invalid named capture: `(?<=a)`"),
+        ("(?P<n-a>a)", "invalid named capture: `(?P<n-a>`"),
+        ("[z-a]", "invalid character class range: `z-a`"),
+        ("[[:foo:]]", "invalid character class range: `[:foo:]`"),
+    ] {
+        assert_eq!(message(pattern), format!("error parsing regexp: {words}"), "{pattern}");
+    }
+    assert!(message(r"\p{Greek}").contains("not supported here"), "{}", message(r"\p{Greek}"));
+    assert!(Regex::new(b"\xff").is_err());
+    assert!(Regex::new("(".repeat(10_000).as_bytes()).is_err());
+}
+
+#[test]
+fn what_go_accepts_means_the_same() {
+    for (pattern, text, expected) in [
+        ("a{,2}", "a{,2}", true),
+        ("x{2}y{", "xxy{", true),
+        (r"\Qa.b\E.", "a.bx", true),
+        (r"\Qa.b", "axb", false),
+        ("[]a]", "]", true),
+        ("[^]a]", "]", false),
+        ("[a&&b]", "&", true),
+        ("[a-z-9]", "-", true),
+        ("[a-c-e]", "d", false),
+        ("[[:alpha:]]", "q", true),
+        ("[[:^alpha:]]", "q", false),
+        (r"^[\s\d]+$", " 1", true),
+        (r"^[^\W]$", "_", true),
+        (r"^\S$", "\x0b", true),
+        (r"\s", "\x0b", false),
+        (r"\d", "٣", false),
+        ("(?i)É", "é", true),
+        ("(?i)^[à-é]$", "È", true),
+        ("(?i)^[^a]$", "A", false),
+        ("(?s).(?-s:.)", "ab", true),
+        ("(?i-s:a)", "A", true),
+        ("(?i:a)b", "AB", false),
+        (r"\x41\x{42}\103\08", "ABC\x008", true),
+        ("^*", "a", true),
+        ("()*", "a", true),
+        ("(?P<n>a)(?P<n>b)", "ab", true),
+        ("<a>#&~- ", "<a>#&~- ", true),
+    ] {
+        assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+    }
+}
+
+#[test]
+fn replacements_expand_like_go() {
+    let regex = Regex::new(b"a(x*)b(?P<n>y)?").unwrap();
+    let out = regex.replace(b"axb ab", b"<$1|${n}|$$|$|$9|${|$1x|${1}x>");
+    assert_eq!(String::from_utf8_lossy(&out), "<x||$|$||${||xx> <||$|$||${||x>");
+    assert_eq!(regex.replace_literal(b"-ab-", b"${1}"), b"-${1}-");
+    assert_eq!(Regex::new(b"").unwrap().replace(b"abc", b"-"), b"-a-b-c-");
+    assert_eq!(Regex::new(b"a*").unwrap().replace(b"baac", b"-"), b"-b-c-");
+}
+
+#[test]
+fn bytes_that_are_not_utf8_match_as_one_character_and_survive() {
+    let dot = Regex::new(b".").unwrap();
+    assert_eq!(dot.replace(b"\xffa", b"<$0>"), b"<\xff><a>");
+    assert_eq!(dot.find("é\u{ff}".as_bytes(), None).len(), 2);
+    assert_eq!(dot.find(b"\xff\xfea", Some(2)), [b"\xff", b"\xfe"]);
+}
+
+#[test]
+fn splitting_follows_go() {
+    let split = |pattern: &str, text: &'static str, count| {
+        Regex::new(pattern.as_bytes()).unwrap().split(text.as_bytes(), count).map(|pieces| {
+            pieces.iter().map(|piece| String::from_utf8_lossy(piece).into_owned()).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(split("a*", "baaac", -1).unwrap(), ["b", "c"]);
+    assert_eq!(split(",", "a,b,c", 2).unwrap(), ["a", "b,c"]);
+    assert_eq!(split(",", "a,", -1).unwrap(), ["a", ""]);
+    assert_eq!(split(",", "", -1).unwrap(), [""]);
+    assert_eq!(split(",", "a", 0), None);
+    assert_eq!(quote_meta(b"1.2+3"), b"1\\.2\\+3");
+}

@@ -1,0 +1,331 @@
+//! Times read by a Go layout, with the errors of `time.Parse`.
+
+use super::time::{DAYS, MONTHS, OffsetForm, Pad, Part, Time, days_from_civil, next_part};
+use crate::template::go::funcs::FuncError;
+
+/// Reads `text` by `layout`; without a zone in it the time is UTC.
+///
+/// # Errors
+/// What Go refuses, in its words.
+pub fn parse(layout: &str, text: &str) -> Result<Time, FuncError> {
+    let mut parser = Parser { layout, text, rest: text, fields: Fields::default() };
+    parser.run()?;
+    parser.finish()
+}
+
+#[derive(Default)]
+struct Fields {
+    year: i64,
+    month: Option<u32>,
+    day: Option<u32>,
+    year_day: Option<u32>,
+    hour: u32,
+    minute: u32,
+    second: u32,
+    nanos: u32,
+    pm: Option<bool>,
+    offset: Option<i32>,
+    zone: String,
+}
+
+struct Parser<'t> {
+    layout: &'t str,
+    text: &'t str,
+    rest: &'t str,
+    fields: Fields,
+}
+
+enum Fault {
+    /// The text does not fit the element.
+    Bad,
+    /// The named number is out of range.
+    Range(&'static str),
+}
+
+type Taken<'t, T> = Result<(T, &'t str), Fault>;
+
+impl<'t> Parser<'t> {
+    fn error(&self, go: &str) -> FuncError {
+        FuncError::quoting(
+            format!("parsing time {:?}{go}", self.text),
+            format!("the time does not fit the layout {:?}", self.layout),
+        )
+    }
+
+    fn cannot(&self, rest: &str, element: &str) -> FuncError {
+        self.error(&format!(" as {:?}: cannot parse {rest:?} as {element:?}", self.layout))
+    }
+
+    fn run(&mut self) -> Result<(), FuncError> {
+        let mut layout = self.layout;
+        loop {
+            let (before, part, after) = next_part(layout);
+            self.rest = skip(self.rest, before).ok_or_else(|| self.cannot(self.rest, before))?;
+            let Some((part, element)) = part else {
+                if self.rest.is_empty() {
+                    return Ok(());
+                }
+                return Err(self.error(&format!(": extra text: {:?}", self.rest)));
+            };
+            let hold = self.rest;
+            match self.take(part, after) {
+                Ok(rest) => self.rest = rest,
+                Err(Fault::Bad) => return Err(self.cannot(hold, element)),
+                Err(Fault::Range(what)) => return Err(self.error(&format!(": {what} out of range"))),
+            }
+            layout = after;
+        }
+    }
+
+    fn take(&mut self, part: Part, after: &str) -> Result<&'t str, Fault> {
+        let text = self.rest;
+        let fields = &mut self.fields;
+        Ok(match part {
+            Part::LongYear => set(&mut fields.year, digits(text, 4, 4)?),
+            Part::Year => {
+                let (year, rest) = digits(text, 2, 2)?;
+                fields.year = if year >= 69 { 1900 + year } else { 2000 + year };
+                rest
+            }
+            Part::LongMonth | Part::MonthName => {
+                let (index, rest) = name(text, &MONTHS, part == Part::MonthName)?;
+                fields.month = Some(index + 1);
+                rest
+            }
+            Part::Month(pad) => {
+                let (month, rest) = number(text, pad, 1..=12, "month")?;
+                fields.month = Some(month);
+                rest
+            }
+            Part::LongWeekday | Part::Weekday => name(text, &DAYS, part == Part::Weekday)?.1,
+            Part::Day(pad) => {
+                let text = if pad == Pad::Blank { text.strip_prefix(' ').unwrap_or(text) } else { text };
+                let (day, rest) = number(text, pad, 0..=99, "day")?;
+                fields.day = Some(day);
+                rest
+            }
+            Part::YearDay(pad) => {
+                let blanks = if pad == Pad::Blank { 2 } else { 0 };
+                let trimmed = text.trim_start_matches(' ');
+                let skipped = (text.len() - trimmed.len()).min(blanks);
+                let (day, rest) = digits(&text[skipped..], 3 - skipped, 3 - skipped)?;
+                fields.year_day = u32::try_from(day).ok();
+                rest
+            }
+            Part::Hour => set(&mut fields.hour, number(text, Pad::None, 0..=23, "hour")?),
+            Part::Hour12(pad) => set(&mut fields.hour, number(text, pad, 0..=12, "hour")?),
+            Part::Minute(pad) => set(&mut fields.minute, number(text, pad, 0..=59, "minute")?),
+            Part::Second(pad) => {
+                let (second, rest) = number(text, pad, 0..=59, "second")?;
+                fields.second = second;
+                let follows = matches!(next_part(after), ("", Some((Part::Fraction { .. }, _)), _));
+                if follows { rest } else { set(&mut fields.nanos, fraction(rest, None)?) }
+            }
+            Part::UpperPm | Part::LowerPm => {
+                let (am, pm) = if part == Part::UpperPm { ("AM", "PM") } else { ("am", "pm") };
+                let pm_rest = text.strip_prefix(pm);
+                fields.pm = Some(pm_rest.is_some());
+                pm_rest.or_else(|| text.strip_prefix(am)).ok_or(Fault::Bad)?
+            }
+            Part::Fraction { digits, trim, .. } => {
+                set(&mut fields.nanos, fraction(text, (!trim).then_some(digits))?)
+            }
+            Part::Zone => {
+                let length = zone_length(text).ok_or(Fault::Bad)?;
+                fields.zone = text[..length].to_owned();
+                &text[length..]
+            }
+            Part::Offset(form) => {
+                let (offset, rest) = offset(text, form)?;
+                fields.offset = Some(offset);
+                rest
+            }
+        })
+    }
+
+    fn finish(self) -> Result<Time, FuncError> {
+        let fields = &self.fields;
+        let out_of_range = |what: &str| self.error(&format!(": {what} out of range"));
+        let leap = fields.year % 4 == 0 && (fields.year % 100 != 0 || fields.year % 400 == 0);
+        let days = if let Some(day) = fields.year_day {
+            if day < 1 || day > 365 + u32::from(leap) {
+                return Err(out_of_range("day-of-year"));
+            }
+            days_from_civil(fields.year, 1, 1) + i64::from(day) - 1
+        } else {
+            let (month, day) = (fields.month.unwrap_or(1), fields.day.unwrap_or(1));
+            let first = days_from_civil(fields.year, month, 1);
+            let (next_year, next) = if month == 12 { (fields.year + 1, 1) } else { (fields.year, month + 1) };
+            if day < 1 || i64::from(day) > days_from_civil(next_year, next, 1) - first {
+                return Err(out_of_range("day"));
+            }
+            first + i64::from(day) - 1
+        };
+        let hour = match fields.pm {
+            Some(true) if fields.hour < 12 => fields.hour + 12,
+            Some(false) if fields.hour == 12 => 0,
+            _ => fields.hour,
+        };
+        let offset = fields.offset.unwrap_or(0);
+        let local = days * 86_400 + i64::from(hour * 3600 + fields.minute * 60 + fields.second);
+        let zone = match fields.offset {
+            Some(0) => "UTC",
+            Some(_) => fields.zone.as_str(),
+            None if fields.zone.is_empty() => "UTC",
+            None => fields.zone.as_str(),
+        };
+        Ok(Time { unix: local - i64::from(offset), nanos: fields.nanos, offset, zone: zone.to_owned() })
+    }
+}
+
+fn set<'t, T>(slot: &mut T, (value, rest): (T, &'t str)) -> &'t str {
+    *slot = value;
+    rest
+}
+
+/// Blanks of the layout stand for any number of blanks; the rest must be there as it is.
+fn skip<'t>(mut text: &'t str, mut literal: &str) -> Option<&'t str> {
+    while let Some(first) = literal.chars().next() {
+        if first == ' ' {
+            if !text.is_empty() && !text.starts_with(' ') {
+                return None;
+            }
+            literal = literal.trim_start_matches(' ');
+            text = text.trim_start_matches(' ');
+        } else {
+            text = text.strip_prefix(first)?;
+            literal = &literal[first.len_utf8()..];
+        }
+    }
+    Some(text)
+}
+
+fn digits(text: &str, least: usize, most: usize) -> Taken<'_, i64> {
+    let count = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
+    if count < least {
+        return Err(Fault::Bad);
+    }
+    Ok((text[..count].parse().map_err(|_| Fault::Bad)?, &text[count..]))
+}
+
+fn number<'t>(
+    text: &'t str,
+    pad: Pad,
+    range: std::ops::RangeInclusive<u32>,
+    what: &'static str,
+) -> Taken<'t, u32> {
+    let (number, rest) = digits(text, if pad == Pad::Zero { 2 } else { 1 }, 2)?;
+    let number = u32::try_from(number).map_err(|_| Fault::Bad)?;
+    if range.contains(&number) { Ok((number, rest)) } else { Err(Fault::Range(what)) }
+}
+
+fn name<'t>(text: &'t str, names: &[&str], short: bool) -> Taken<'t, u32> {
+    for (index, name) in names.iter().enumerate() {
+        let name = if short { &name[..3] } else { name };
+        if text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)) {
+            return Ok((u32::try_from(index).unwrap_or(0), &text[name.len()..]));
+        }
+    }
+    Err(Fault::Bad)
+}
+
+/// A fraction of a second; `exact` digits, or as many as there are and possibly none.
+fn fraction(text: &str, exact: Option<usize>) -> Taken<'_, u32> {
+    let missing = if exact.is_some() { Err(Fault::Bad) } else { Ok((0, text)) };
+    let Some(body) = text.strip_prefix(['.', ',']) else { return missing };
+    let mut count = body.bytes().take_while(u8::is_ascii_digit).count();
+    if let Some(exact) = exact {
+        if count < exact {
+            return Err(Fault::Bad);
+        }
+        count = exact;
+    }
+    if count == 0 {
+        return missing;
+    }
+    let nanos = format!("{:0<9}", &body[..count.min(9)]).parse().map_err(|_| Fault::Bad)?;
+    Ok((nanos, &body[count..]))
+}
+
+fn offset(text: &str, form: OffsetForm) -> Taken<'_, i32> {
+    if form.z
+        && let Some(rest) = text.strip_prefix('Z')
+    {
+        return Ok((0, rest));
+    }
+    let sign = match text.bytes().next() {
+        Some(b'+') => 1,
+        Some(b'-') => -1,
+        _ => return Err(Fault::Bad),
+    };
+    let mut rest = &text[1..];
+    let mut total = 0;
+    for (index, scale) in [3600, 60, 1].into_iter().take(usize::from(form.length)).enumerate() {
+        if index > 0 && form.colon {
+            rest = rest.strip_prefix(':').ok_or(Fault::Bad)?;
+        }
+        let (part, after) = digits(rest, 2, 2)?;
+        let limit = if index == 0 { 24 } else { 60 };
+        if part > limit {
+            let what = ["time zone offset hour", "time zone offset minute", "time zone offset second"];
+            return Err(Fault::Range(what[index]));
+        }
+        total += i32::try_from(part).unwrap_or(0) * scale;
+        rest = after;
+    }
+    Ok((sign * total, rest))
+}
+
+/// Length of a zone's abbreviation: `UTC`, or three to five capitals (`CEST`).
+fn zone_length(text: &str) -> Option<usize> {
+    if text.starts_with("UTC") {
+        return Some(3);
+    }
+    let capitals = text.bytes().take(6).take_while(u8::is_ascii_uppercase).count();
+    match capitals {
+        5 if text[..5].ends_with('T') => Some(5),
+        4 if text[..4].ends_with('T') || text.starts_with("WITA") => Some(4),
+        3 => Some(3),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::time::PRINTED, *};
+
+    #[test]
+    fn layouts_read_what_they_write() {
+        for (layout, text, printed) in [
+            ("2006-01-02", "2020-02-03", "2020-02-03 00:00:00 +0000 UTC"),
+            ("2006-01-02T15:04:05Z07:00", "2020-02-03T04:05:06.5+02:00", "2020-02-03 04:05:06.5 +0200 +0200"),
+            ("2006-01-02T15:04:05Z07:00", "2020-02-03T04:05:06Z", "2020-02-03 04:05:06 +0000 UTC"),
+            ("Jan _2 06 3:04 PM", "feb  3 20 4:05 PM", "2020-02-03 16:05:00 +0000 UTC"),
+            ("2006 002", "2020 060", "2020-02-29 00:00:00 +0000 UTC"),
+            ("02 Jan 06 15:04 MST", "03 Feb 69 04:05 CEST", "1969-02-03 04:05:00 +0000 CEST"),
+            ("05.000", "06.070", "0000-01-01 00:00:06.07 +0000 UTC"),
+        ] {
+            let time = parse(layout, text).unwrap_or_else(|error| panic!("{layout}: {}", error.go_text()));
+            assert_eq!(time.format(PRINTED), printed, "{layout}");
+        }
+    }
+
+    #[test]
+    fn errors_are_gos() {
+        for (layout, text, words) in [
+            ("2006", "bad", r#"parsing time "bad" as "2006": cannot parse "bad" as "2006""#),
+            ("2006-01-02", "2020-13-01", r#"parsing time "2020-13-01": month out of range"#),
+            ("2006-01-02", "2021-02-29", r#"parsing time "2021-02-29": day out of range"#),
+            ("2006-01-02", "2020-02-03x", r#"parsing time "2020-02-03x": extra text: "x""#),
+            (
+                "2006-01-02",
+                "2020/02/03",
+                r#"parsing time "2020/02/03" as "2006-01-02": cannot parse "/02/03" as "-""#,
+            ),
+            ("15:04", "25:00", r#"parsing time "25:00": hour out of range"#),
+        ] {
+            assert_eq!(parse(layout, text).unwrap_err().go_text(), words);
+        }
+        assert!(!format!("{:?}", parse("2006", "hunter2").unwrap_err()).contains("hunter2"));
+    }
+}
