@@ -147,7 +147,7 @@ pub const TABLE: &[Entry] = &[
     row(MISSING_KEY, Kind::Bool, ("`false`", "`template.error_on_missing_key`"), SECRETS,
         "Whether a key that the secret lacks is an error of the template `<name>`; otherwise it renders as `<no value>`."),
     row(LEFT_DELIM, Kind::Text, ("`{{`", "`template.left_delimiter`"), SECRETS,
-        "Left delimiter of the template `<name>`. The default form keeps its own `{{` and would come out unrendered."),
+        "Left delimiter of the template `<name>`. The default form has its own: with an injector it comes out unrendered, without one this is ignored with a warning."),
     row(RIGHT_DELIM, Kind::Text, ("`}}`", "`template.right_delimiter`"), SECRETS,
         "Right delimiter of the template `<name>`."),
     row(KEEP_CASE, Kind::LaxBool, ("`false`", "`template.destination`"), SECRETS,
