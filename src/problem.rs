@@ -77,6 +77,22 @@ impl fmt::Display for Problem {
     }
 }
 
+/// One message with all problems, errors first.
+pub fn list(what: &str, problems: &[Problem]) -> String {
+    let of = |severity| problems.iter().filter(move |problem| problem.severity == severity);
+    let mut text = match of(Severity::Error).count() {
+        1 => format!("{what}:"),
+        count => format!("{what}, {count} problems:"),
+    };
+    for (mark, problem) in of(Severity::Error)
+        .map(|problem| ("", problem))
+        .chain(of(Severity::Warning).map(|problem| ("warning: ", problem)))
+    {
+        text.push_str(&format!("\n- {mark}{}", problem.to_string().replace('\n', "\n  ")));
+    }
+    text
+}
+
 /// The chain of causes on one line, without saying anything twice.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use super::{
     downward::Annotations,
-    own,
+    merge, own,
     raw::{Raw, RawAutoAuth, RawMethod, Said},
 };
 use crate::{
@@ -23,6 +23,8 @@ use crate::{
 };
 use table::{Standalone, TABLE};
 
+#[cfg(test)]
+mod corpus;
 #[cfg(test)]
 mod tests;
 
@@ -114,11 +116,8 @@ impl<'a> Notes<'a> {
     }
 }
 
-/// Reads annotations. Warnings travel in [`Raw::warnings`].
-///
-/// # Errors
-/// All problems at once, warnings included, when at least one annotation can't be used.
-pub fn read(annotations: &Annotations) -> Result<Asked, Vec<Problem>> {
+/// Reads annotations: what can be used of them, and all problems, in no particular order.
+pub fn read(annotations: &Annotations) -> (Asked, Vec<Problem>) {
     let mut notes = Notes::new(annotations);
     let switched_off = notes.boolean(table::INJECT).is_some_and(|said| !said.value);
     let mut raw = Raw::default();
@@ -127,40 +126,18 @@ pub fn read(annotations: &Annotations) -> Result<Asked, Vec<Problem>> {
     own_settings(annotations, &mut notes, &mut raw);
     unknown(&mut notes);
     without_meaning(&mut notes);
-    let problems = notes.problems;
-    if problems.iter().any(|problem| problem.severity == Severity::Error) {
-        return Err(problems);
-    }
-    raw.warnings = problems;
-    Ok(Asked { raw, switched_off })
+    (Asked { raw, switched_off }, notes.problems)
 }
 
 /// Puts annotations over what configuration files say: single settings of the annotations win, templates and sinks
 /// are appended. A login method of the files is dropped when the annotations name another type or mount.
 #[must_use]
-pub fn over(mut files: Raw, said: Raw) -> Raw {
-    macro_rules! win {
-        ($part:ident: $($key:ident),+) => {
-            $(if said.$part.$key.is_some() {
-                files.$part.$key = said.$part.$key;
-            })+
-        };
-    }
-    win!(vault: address, namespace, ca_cert, ca_cert_bytes, ca_path, client_cert, client_key, tls_server_name,
-        tls_skip_verify, num_retries, client_timeout, max_retries, rate_limit, proxy, https_proxy);
-    win!(template_config: exit_on_retry_failure, static_secret_render_interval, max_connections_per_host,
-        lease_renewal_threshold);
-    win!(log: level, format, file, rotate_bytes, rotate_duration, rotate_max_files);
-    win!(own: init_deadline, revoke_on_exit);
-    if let Some(login) = said.auto_auth {
-        files.auto_auth = Some(match files.auto_auth {
-            Some(theirs) => login_over(theirs, login),
-            None => login,
-        });
-    }
-    files.templates.extend(said.templates);
-    files.warnings.extend(said.warnings);
-    files
+pub fn over(mut files: Raw, mut said: Raw) -> Raw {
+    said.auto_auth = match (files.auto_auth.take(), said.auto_auth) {
+        (Some(theirs), Some(ours)) => Some(login_over(theirs, ours)),
+        (theirs, ours) => ours.or(theirs),
+    };
+    merge::overlay(files, said)
 }
 
 fn login_over(mut files: RawAutoAuth, said: RawAutoAuth) -> RawAutoAuth {
@@ -351,20 +328,4 @@ fn without_meaning(notes: &mut Notes<'_>) {
             later.join(", ")
         )));
     }
-}
-
-/// One message with all problems, errors first; each problem keeps its own lines.
-pub fn message(problems: &[Problem]) -> String {
-    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    let mut text = match errors {
-        1 => "the annotations can't be used:".to_owned(),
-        _ => format!("the annotations can't be used, {errors} problems:"),
-    };
-    for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
-        text.push_str(&format!("\n- {}", problem.to_string().replace('\n', "\n  ")));
-    }
-    for problem in problems.iter().filter(|problem| problem.severity == Severity::Warning) {
-        text.push_str(&format!("\n- warning: {}", problem.to_string().replace('\n', "\n  ")));
-    }
-    text
 }

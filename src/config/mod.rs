@@ -7,6 +7,7 @@ pub mod hcl;
 pub mod load;
 pub mod merge;
 pub mod own;
+pub mod pod;
 pub mod raw;
 pub mod resolve;
 pub mod stanza;

@@ -1,9 +1,6 @@
 //! Annotations that end in the name of a secret: which secrets there are, and the template of each.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{Note, Notes, login, table, value};
 use crate::{
@@ -48,7 +45,6 @@ pub(super) fn read(notes: &mut Notes<'_>, raw: &mut Raw) {
     }
     strange_names(notes, &names);
     orphans(notes, &names);
-    same_destination(notes, &raw.templates);
 }
 
 /// Raw names in order, each with the annotation that declares it first. Blank values declare nothing.
@@ -262,19 +258,6 @@ fn orphans(notes: &mut Notes<'_>, names: &BTreeMap<String, Origin>) {
         }
     }
     notes.problems.extend(lost);
-}
-
-/// Two secrets in one file: the last one written wins, which is hardly meant.
-fn same_destination(notes: &mut Notes<'_>, templates: &[RawTemplate]) {
-    let mut seen = BTreeSet::new();
-    for template in templates {
-        let Some(destination) = &template.destination else { continue };
-        if !seen.insert(destination.value.clone()) {
-            let what = format!("a second secret writes the file {}", destination.value);
-            let hint = format!("names differ in case only? set {}", table::KEEP_CASE);
-            notes.add(Problem::warning(what).at(template.origin.clone()).hint(hint));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,214 @@
+//! A pod's annotations, with files, environment and flags beside them, to one [`Config`]: what `init` and `sidecar` do.
+
+use super::{
+    Config, annotation, downward::Annotations, env::Environment, raw::Raw, resolve::resolve as resolve_all,
+};
+use crate::{
+    origin::{Origin, Sourced},
+    problem::{Problem, Severity},
+};
+
+/// Makes the configuration of `init` and `sidecar`. Flags count before the environment, that before annotations,
+/// those before `files`; `None`: the pod has switched the agent off with `agent-inject`.
+///
+/// # Errors
+/// Everything that can't be used, in whatever source, and all warnings.
+pub fn resolve(
+    annotations: &Annotations,
+    files: Raw,
+    flags: Raw,
+    environment: &Environment,
+) -> Result<Option<Config>, Vec<Problem>> {
+    let (asked, mut problems) = annotation::read(annotations);
+    if asked.switched_off {
+        return Ok(None);
+    }
+    let mut raw = annotation::over(files, asked.raw);
+    if let Err(problem) = annotation::complete(&mut raw) {
+        problems.push(problem);
+        stand_in_for_role(&mut raw);
+    }
+    if asks_for_nothing(&raw) {
+        problems.push(nothing());
+        return Err(problems);
+    }
+    match resolve_all(raw, flags, environment) {
+        Ok(mut config) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+            problems.append(&mut config.warnings);
+            Ok(Some(Config { warnings: problems, ..config }))
+        }
+        Ok(mut config) => {
+            problems.append(&mut config.warnings);
+            Err(problems)
+        }
+        Err(more) => {
+            problems.extend(more);
+            Err(problems)
+        }
+    }
+}
+
+/// The missing role is known already; the other checks go on and shall not find it once more.
+fn stand_in_for_role(raw: &mut Raw) {
+    if let Some(method) = raw.auto_auth.as_mut().and_then(|login| login.method.as_mut()) {
+        method.config.insert("role".to_owned(), Sourced::new("missing".to_owned(), Origin::Default));
+    }
+}
+
+fn asks_for_nothing(raw: &Raw) -> bool {
+    let sinks = raw.auto_auth.as_ref().is_some_and(|login| !login.sinks.is_empty());
+    raw.templates.is_empty() && !sinks
+}
+
+fn nothing() -> Problem {
+    Problem::error("the pod asks for no secret")
+        .expected("an annotation like vault.hashicorp.com/agent-inject-secret-db: kv/data/db")
+        .hint("docs/annotations.md lists all annotations; `agent-inject: \"false\"` switches decant off")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::{
+        config::{MethodKind, hcl, stanza, template::TemplateSource},
+        problem::list,
+    };
+
+    fn of(
+        said: &[(&str, &str)],
+        file: &str,
+        flags: Raw,
+        environment: &Environment,
+    ) -> Result<Option<Config>, String> {
+        let annotations =
+            said.iter().map(|(name, value)| (format!("vault.hashicorp.com/{name}"), *value)).collect();
+        let files = hcl::parse(file.as_bytes()).unwrap();
+        let files = stanza::read(&files, &Path::new("/c.hcl").into()).unwrap();
+        resolve(&annotations, files, flags, environment)
+            .map_err(|problems| list("the configuration can't be used", &problems))
+    }
+
+    fn config(said: &[(&str, &str)]) -> Config {
+        of(said, "", Raw::default(), &Environment::default()).unwrap().unwrap()
+    }
+
+    fn refused(said: &[(&str, &str)]) -> String {
+        of(said, "", Raw::default(), &Environment::default()).unwrap_err()
+    }
+
+    const ROLE: (&str, &str) = ("role", "r");
+    const SECRET: (&str, &str) = ("agent-inject-secret-db", "kv/db?version=2");
+
+    #[test]
+    fn annotations_alone_are_enough() {
+        let config = config(&[ROLE, SECRET]);
+        let login = config.auto_auth.unwrap();
+        let MethodKind::Kubernetes { role, token_path } = login.method.kind else { panic!() };
+        assert_eq!((role.as_str(), login.method.mount_path.as_str()), ("r", "auth/kubernetes"));
+        assert_eq!(token_path, Path::new("/var/run/secrets/kubernetes.io/serviceaccount/token"));
+        assert!(login.sinks.is_empty(), "no token file unless the pod asks for one");
+        let TemplateSource::Default { path, params, .. } = &config.templates[0].source else { panic!() };
+        assert_eq!((path.as_str(), params.len()), ("kv/db", 1));
+        assert!(config.template_config.exit_on_retry_failure);
+        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    }
+
+    #[test]
+    fn flags_beat_environment_beats_annotations_beat_files() {
+        let said = [ROLE, SECRET, ("service", "http://annotation"), ("log-level", "warn")];
+        let file = "vault { address = \"http://file\" ca_cert = \"/file\" }";
+        let address = |flags: Raw, environment: &Environment| {
+            let config = of(&said, file, flags, environment).unwrap().unwrap();
+            assert_eq!(config.vault.tls.ca_cert.as_deref(), Some(Path::new("/file")));
+            config.vault.address
+        };
+        let mut flags = Raw::default();
+        flags.vault.address = Some(Sourced::new("http://flag".to_owned(), Origin::Flag("-address".into())));
+        let environment = Environment::from([("VAULT_ADDR", "http://env")]);
+        assert_eq!(address(flags, &environment), "http://flag");
+        assert_eq!(address(Raw::default(), &environment), "http://env");
+        assert_eq!(address(Raw::default(), &Environment::default()), "http://annotation");
+    }
+
+    #[test]
+    fn a_proxy_annotation_stands_for_the_variable() {
+        let said = [ROLE, SECRET, ("proxy-address", "http://annotation")];
+        let proxy = |environment: &Environment| {
+            let config = of(&said, "", Raw::default(), environment).unwrap().unwrap();
+            config.vault.proxy_env.values().next().cloned().unwrap()
+        };
+        assert_eq!(proxy(&Environment::default()), "http://annotation");
+        assert_eq!(proxy(&Environment::from([("https_proxy", "http://env")])), "http://env");
+    }
+
+    #[test]
+    fn a_file_adds_its_templates() {
+        let file = "template { contents = \"T\" destination = \"/x\" }";
+        let config = of(&[ROLE, SECRET], file, Raw::default(), &Environment::default()).unwrap().unwrap();
+        assert_eq!(config.templates.len(), 2);
+    }
+
+    #[test]
+    fn the_switch_stops_everything_even_mistakes() {
+        let said = [("agent-inject", "false"), ("tls-skip-verify", "oops")];
+        assert!(of(&said, "", Raw::default(), &Environment::default()).unwrap().is_none());
+    }
+
+    #[test]
+    fn message_for_a_pod_without_secrets() {
+        assert_snapshot!(refused(&[ROLE]), @r#"
+        the configuration can't be used:
+        - the pod asks for no secret
+            expected: an annotation like vault.hashicorp.com/agent-inject-secret-db: kv/data/db
+            hint: docs/annotations.md lists all annotations; `agent-inject: "false"` switches decant off
+        "#);
+    }
+
+    #[test]
+    fn message_for_mistakes_in_every_source() {
+        let environment = Environment::from([("VAULT_CLIENT_TIMEOUT", "long")]);
+        let said = [
+            ("agent-inject-secret-a", "x/../y"),
+            ("agent-inject-secret-b", "p"),
+            ("agent-inject-token", "on"),
+            ("agent-inject-perms-b", "999"),
+        ];
+        assert_snapshot!(of(&said, "", Raw::default(), &environment).unwrap_err(), @r#"
+        the configuration can't be used, 5 problems:
+        - annotation vault.hashicorp.com/agent-inject-perms-b: the value "999" is not right
+            expected: an octal file mode, for instance "0640"
+        - annotation vault.hashicorp.com/agent-inject-token: the value "on" is not right
+            expected: true or false (also 1, t, T, TRUE, True, 0, f, F, FALSE, False), without blanks
+        - no Vault role found
+            expected: the annotation vault.hashicorp.com/role with the role to log in with
+            hint: the role of the mount auth/kubernetes, bound to the pod's service account
+        - environment variable VAULT_CLIENT_TIMEOUT: the value can't be read
+            expected: a duration, for instance "30s", "1h30m", "250ms", "2d", or a number of seconds
+        - annotation vault.hashicorp.com/agent-inject-secret-a: the path of the secret can't be used: the path has a segment `..`
+            expected: a path like secret/data/app
+        "#);
+    }
+
+    #[test]
+    fn message_for_a_method_that_is_not_there() {
+        assert_snapshot!(refused(&[SECRET, ("auth-type", "kubernets"), ROLE]), @r"
+        the configuration can't be used:
+        - annotation vault.hashicorp.com/auth-type: there is no method `kubernets`
+            expected: one of kubernetes, token_file
+            hint: did you mean `kubernetes`?
+        ");
+    }
+
+    #[test]
+    fn warning_for_two_secrets_in_one_file() {
+        let config = config(&[ROLE, ("agent-inject-secret-Db", "p"), ("agent-inject-template-db", "T")]);
+        assert_snapshot!(config.warnings[0].to_string(), @r"
+        annotation vault.hashicorp.com/agent-inject-template-db: two templates write /vault/secrets/db
+          hint: the other one is at annotation vault.hashicorp.com/agent-inject-secret-Db; the file will hold now one, now the other
+        ");
+    }
+}
