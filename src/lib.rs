@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod agent;
+pub mod auth;
 pub mod backoff;
 pub mod chance;
 pub mod cli;

@@ -2,24 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+pub use crate::auth::AuthId;
 use crate::vault::path::{Namespace, Params, VaultPath};
-
-/// Which login of the pod a request is made with. Only one today; the key carries it so that several stay possible.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AuthId(Arc<str>);
-
-impl AuthId {
-    /// Names an identity.
-    pub fn new(name: &str) -> Self {
-        Self(name.into())
-    }
-}
-
-impl Default for AuthId {
-    fn default() -> Self {
-        Self::new("default")
-    }
-}
 
 /// What is done with the path.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -144,6 +144,26 @@ impl<'a> Call<'a> {
         Self { wrap_ttl, ..self }
     }
 
+    /// The method it is sent with.
+    pub const fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path below `/v1/`.
+    pub const fn path(&self) -> &str {
+        self.path
+    }
+
+    /// The token it is sent with.
+    pub const fn sent_token(&self) -> Option<&Token> {
+        self.token
+    }
+
+    /// The body it is sent with.
+    pub const fn body(&self) -> Option<&Body> {
+        self.body.as_ref()
+    }
+
     /// The headers of Vault's API; an unprintable token is the only thing that can't be sent.
     fn headers(&self) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();

@@ -41,7 +41,7 @@ pub enum VaultError {
         /// The request's method.
         method: Method,
         /// Why not.
-        source: HttpError,
+        source: Box<HttpError>,
     },
     /// The connection ended before the answer did, or the request can't be sent.
     #[error("{method} {source}")]
@@ -49,7 +49,7 @@ pub enum VaultError {
         /// The request's method.
         method: Method,
         /// What happened.
-        source: HttpError,
+        source: Box<HttpError>,
     },
     /// No complete answer within the client timeout.
     #[error("{method} {url}: no complete answer within {} s", limit.as_secs_f32())]
@@ -123,15 +123,12 @@ impl VaultError {
 
     /// Sorts a request without an answer.
     pub fn from_http(method: Method, source: HttpError) -> Self {
-        if source.is_connection() {
-            Self::Unreachable { method, source }
-        } else {
-            Self::Broken { method, source }
-        }
+        let (connection, source) = (source.is_connection(), Box::new(source));
+        if connection { Self::Unreachable { method, source } } else { Self::Broken { method, source } }
     }
 
     /// Whether the same request may succeed later without anybody changing anything.
-    pub const fn retry_helps(&self) -> bool {
+    pub fn retry_helps(&self) -> bool {
         match self {
             Self::Sealed(_) | Self::Standby(_) | Self::Busy(_) | Self::Server(_) => true,
             Self::Unreachable { source, .. } | Self::Broken { source, .. } => source.retry_helps(),

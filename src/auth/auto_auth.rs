@@ -1,0 +1,384 @@
+//! The auto-auth task: asks its state machine what comes next, talks to the server, publishes the token.
+
+mod answer;
+mod machine;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use thiserror::Error;
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until},
+};
+
+use self::{
+    answer::Granted,
+    machine::{LoginFailure, Machine, RenewalFailure, Rules, Step},
+};
+use super::{
+    AuthId, Handle, Login, TokenState,
+    claims::Claims,
+    method::{LoginRequest, Method, MethodError},
+};
+use crate::{
+    chance::Chance,
+    clock::Clock,
+    config::{AutoAuthConfig, MethodConfig},
+    problem::chain,
+    vault::{
+        client::{Body, Call, Product, VaultClient},
+        error::VaultError,
+        gate::{Class, Gate, Pass},
+        lifetime::seconds,
+        secret::Secret,
+    },
+};
+
+const HANDLER: &str = "agent.auth.handler";
+const LOOKUP: &str = "auth/token/lookup-self";
+const RENEW: &str = "auth/token/renew-self";
+/// While asleep, the wall clock is looked at this often, because the monotonic one stands still during suspend.
+const WALL_CHECK: Duration = Duration::from_secs(60);
+
+/// What others tell auto-auth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// The server called the token of this generation invalid.
+    Refused {
+        /// Which token.
+        generation: u64,
+    },
+    /// The method's credentials changed.
+    NewCredentials,
+}
+
+/// Why auto-auth ended. It never ends otherwise.
+#[derive(Debug, Error)]
+pub enum AutoAuthError {
+    /// A login failed and `exit_on_err` is set.
+    #[error("login failed, and exit_on_err is set")]
+    Login(#[source] LoginError),
+}
+
+/// Why a login failed.
+#[derive(Debug, Error)]
+pub enum LoginError {
+    /// There is nothing to log in with.
+    #[error(transparent)]
+    Method(#[from] MethodError),
+    /// The server, or the way to it.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A successful answer that is no login.
+    #[error("the server's answer to the login has no {0}")]
+    Unusable(&'static str),
+}
+
+/// The server as auto-auth sees it.
+pub trait Server: Send + Sync {
+    /// The right to send one request.
+    type Pass: Send;
+
+    /// Waits until a request may be sent; an outage may pass meanwhile.
+    fn pass(&self, class: Class, path: &str) -> impl Future<Output = Self::Pass> + Send;
+
+    /// Sends it.
+    fn send(
+        &self,
+        pass: Self::Pass,
+        path: &str,
+        call: &Call<'_>,
+    ) -> impl Future<Output = Result<Option<Secret>, VaultError>> + Send;
+
+    /// Its address, for messages.
+    fn address(&self) -> String;
+}
+
+impl Server for Gate<VaultClient> {
+    type Pass = Pass;
+
+    async fn pass(&self, class: Class, path: &str) -> Pass {
+        Self::pass(self, class, path).await
+    }
+
+    async fn send(&self, pass: Pass, path: &str, call: &Call<'_>) -> Result<Option<Secret>, VaultError> {
+        let result = self.upstream().send(call).await;
+        self.report(path, &result);
+        drop(pass);
+        result
+    }
+
+    fn address(&self) -> String {
+        self.upstream().address()
+    }
+}
+
+/// The task of one identity.
+pub struct AutoAuth<S> {
+    server: S,
+    config: MethodConfig,
+    method: Method,
+    machine: Machine,
+    clock: Clock,
+    chance: Chance,
+    publish: watch::Sender<TokenState>,
+    events: mpsc::Receiver<Event>,
+    /// Logins in a row for which there was nothing to log in with.
+    empty_handed: u32,
+}
+
+impl<S: Server> AutoAuth<S> {
+    /// The task and the handle through which others see it.
+    pub fn new(config: &AutoAuthConfig, server: S, clock: Clock, chance: Chance) -> (Self, Handle) {
+        let method = &config.method;
+        let rules = Rules {
+            min_backoff: method.min_backoff,
+            max_backoff: method.max_backoff,
+            exit_on_err: method.exit_on_err,
+            reauth_on_new_credentials: config.reauth_on_new_credentials,
+        };
+        let state =
+            TokenState { identity: AuthId::default(), namespace: method.namespace.clone(), login: None };
+        let (publish, token) = watch::channel(state);
+        // Two kinds of news, and the latest of each says all.
+        let (sender, events) = mpsc::channel(4);
+        let task = Self {
+            server,
+            config: method.clone(),
+            method: Method::new(method),
+            machine: Machine::new(rules, clock.now()),
+            clock,
+            chance,
+            publish,
+            events,
+            empty_handed: 0,
+        };
+        (task, Handle { token, events: sender })
+    }
+
+    /// Logs in, renews, logs in again, until it is dropped.
+    ///
+    /// # Errors
+    /// A failed login with `exit_on_err`.
+    pub async fn run(mut self) -> AutoAuthError {
+        tracing::info!(target: HANDLER, "starting auth handler");
+        loop {
+            let step = self.machine.step();
+            let at = match step {
+                Step::Login(at) | Step::Renew(at) => Some(at),
+                Step::Rest => None,
+            };
+            if self.wait(at).await {
+                continue;
+            }
+            match step {
+                Step::Login(_) => {
+                    if let Err(error) = self.login().await {
+                        return error;
+                    }
+                }
+                Step::Renew(_) => self.renew().await,
+                Step::Rest => {}
+            }
+        }
+    }
+
+    /// Waits until then; `true` when something happened first and the step has to be looked at again.
+    async fn wait(&mut self, at: Option<Instant>) -> bool {
+        let due = at.map(|at| (at, self.clock.wall() + at.duration_since(self.clock.now())));
+        loop {
+            let now = self.clock.now();
+            if due.is_some_and(|(at, wall)| now >= at || self.clock.wall() >= wall) {
+                return false;
+            }
+            let nap = due.map_or(now + Duration::from_secs(24 * 3600), |(at, _)| at.min(now + WALL_CHECK));
+            tokio::select! {
+                () = sleep_until(nap) => {}
+                event = self.events.recv(), if !self.events.is_closed() => {
+                    if event.is_some_and(|event| self.heed(event)) {
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the event changes what comes next.
+    fn heed(&mut self, event: Event) -> bool {
+        let now = self.clock.now();
+        match event {
+            Event::Refused { generation } => {
+                let heals = self.machine.token_refused(generation, now, self.chance.unit());
+                if heals {
+                    tracing::warn!(target: HANDLER, "the server no longer knows the token, logging in again");
+                }
+                heals
+            }
+            Event::NewCredentials => {
+                let again = self.machine.new_credentials(now);
+                if again {
+                    tracing::info!(target: HANDLER, "new credentials, logging in again");
+                }
+                again
+            }
+        }
+    }
+
+    async fn login(&mut self) -> Result<(), AutoAuthError> {
+        tracing::info!(target: HANDLER, "authenticating");
+        let mut claims = None;
+        match self.try_login(&mut claims).await {
+            Ok(granted) => {
+                self.grant(granted);
+                Ok(())
+            }
+            Err(error) => self.login_failed(error, claims.as_ref()),
+        }
+    }
+
+    async fn try_login(&mut self, claims: &mut Option<Claims>) -> Result<Granted, LoginError> {
+        let path = match &self.method {
+            Method::Kubernetes(_) => format!("{}/login", self.config.mount_path),
+            Method::TokenFile(_) => LOOKUP.to_owned(),
+        };
+        // Credentials are read after the wait, because they age while the server is away.
+        let pass = self.server.pass(Class::First, &path).await;
+        let namespace = self.config.namespace.clone();
+        match self.method.prepare(self.clock.unix_seconds())? {
+            LoginRequest::Write { path, body, claims: said } => {
+                *claims = said;
+                let call = Call::write(&path, body, Product::AutoAuth)
+                    .namespace(namespace.as_ref())
+                    .wrap_ttl(self.config.wrap_ttl);
+                let answer = self.server.send(pass, &path, &call).await?;
+                Granted::from_login(answer.unwrap_or_default(), !self.config.wrap_ttl.is_zero())
+            }
+            LoginRequest::Lookup { token } => {
+                let call = Call::read(LOOKUP, Product::AutoAuth).namespace(namespace.as_ref()).token(&token);
+                let answer = self.server.send(pass, LOOKUP, &call).await?;
+                Granted::from_lookup(token.clone(), answer.unwrap_or_default())
+            }
+        }
+    }
+
+    fn expires(&self, ttl: Duration) -> Option<SystemTime> {
+        (!ttl.is_zero()).then(|| self.clock.wall() + ttl)
+    }
+
+    fn grant(&mut self, granted: Granted) {
+        let Granted { grant, token, accessor, ttl, renewable, policies, wrapped } = granted;
+        tracing::info!(
+            target: HANDLER,
+            ?ttl,
+            renewable,
+            policies = policies.join(","),
+            "authentication successful, sending token to sinks"
+        );
+        let expires = self.expires(ttl);
+        let generation = {
+            let state = self.publish.borrow();
+            // A token file that still holds the same token is no news.
+            let same = state.login.as_ref().is_some_and(|login| login.token == token);
+            state.generation() + u64::from(!same)
+        };
+        let login = Login { token, accessor, generation, ttl, expires, renewable, policies, wrapped };
+        self.publish.send_modify(|state| state.login = Some(Arc::new(login)));
+        self.machine.logged_in(grant, generation, self.clock.now(), self.chance.unit());
+        if matches!(self.machine.step(), Step::Renew(_)) {
+            tracing::info!(target: HANDLER, "starting renewal process");
+        }
+    }
+
+    fn login_failed(&mut self, error: LoginError, claims: Option<&Claims>) -> Result<(), AutoAuthError> {
+        let failure = match &error {
+            LoginError::Method(_) => LoginFailure::NoCredential,
+            LoginError::Vault(error) if error.is_unreachable() => LoginFailure::Unreachable,
+            LoginError::Vault(error) => LoginFailure::Refused(error.retry_after()),
+            LoginError::Unusable(_) => LoginFailure::Refused(None),
+        };
+        let wait = self.machine.login_failed(failure, self.clock.now(), self.chance.unit());
+        let missing = failure == LoginFailure::NoCredential;
+        self.empty_handed = if missing { self.empty_handed.saturating_add(1) } else { 0 };
+        // A credential is looked for every other second; that is said ever more seldom.
+        if wait.is_some() && missing && !self.empty_handed.is_power_of_two() {
+            return Ok(());
+        }
+        tracing::error!(
+            target: HANDLER,
+            error = chain(&error),
+            address = self.server.address(),
+            method = self.method.name(),
+            mount = self.config.mount_path,
+            role = self.method.role(),
+            namespace = self.config.namespace.as_ref().map(|namespace| namespace.as_str()),
+            jwt = claims.map(ToString::to_string),
+            backoff = wait.map(|wait| format!("{wait:?}")),
+            hint = hint(&error),
+            "error authenticating"
+        );
+        if wait.is_some() { Ok(()) } else { Err(AutoAuthError::Login(error)) }
+    }
+
+    async fn renew(&mut self) {
+        let Some(login) = self.publish.borrow().login.clone() else { return };
+        let pass = self.server.pass(Class::Repeat, RENEW).await;
+        let namespace = self.config.namespace.clone();
+        let body = Body::json(&serde_json::json!({"increment": 0}));
+        let call =
+            Call::write(RENEW, body, Product::AutoAuth).namespace(namespace.as_ref()).token(&login.token);
+        let result = self.server.send(pass, RENEW, &call).await;
+        let (now, unit) = (self.clock.now(), self.chance.unit());
+        match result.map(|answer| answer.and_then(|answer| answer.auth)) {
+            Ok(Some(auth)) => {
+                let ttl = seconds(auth.lease_duration);
+                tracing::info!(target: HANDLER, ?ttl, "renewed auth token");
+                self.machine.renewed(ttl, auth.renewable, now, unit);
+                let renewed =
+                    Login { ttl, expires: self.expires(ttl), renewable: auth.renewable, ..(*login).clone() };
+                self.publish.send_modify(|state| state.login = Some(Arc::new(renewed)));
+            }
+            Ok(None) => self.renewal_failed(RenewalFailure::Denied, "the answer has no auth block"),
+            Err(error) => {
+                let failure = match &error {
+                    VaultError::InvalidToken(_) => RenewalFailure::InvalidToken,
+                    error if error.is_definite() => RenewalFailure::Denied,
+                    error => RenewalFailure::Later(error.retry_after()),
+                };
+                self.renewal_failed(failure, &chain(&error));
+            }
+        }
+    }
+
+    fn renewal_failed(&mut self, failure: RenewalFailure, error: &str) {
+        self.machine.renewal_failed(failure, self.clock.now(), self.chance.unit());
+        let next = match failure {
+            RenewalFailure::Denied => "the token counts as not renewable, a new login follows in time",
+            RenewalFailure::InvalidToken => "the server no longer knows the token, logging in again",
+            RenewalFailure::Later(_) => "the token stays in use until it expires",
+        };
+        tracing::warn!(target: HANDLER, error, next, "error renewing token");
+    }
+}
+
+/// What the user can do about a failed login.
+fn hint(error: &LoginError) -> Option<&'static str> {
+    match error {
+        LoginError::Method(error) => Some(error.hint()),
+        LoginError::Vault(VaultError::Denied(_) | VaultError::InvalidToken(_)) => Some(
+            "compare the JWT with the role: bound service account names and namespaces, audience; and with the \
+             mount: issuer, CA and host of its Kubernetes",
+        ),
+        LoginError::Vault(VaultError::Missing(_)) => {
+            Some("check the mount path of the auth method and the namespace")
+        }
+        LoginError::Vault(VaultError::Invalid(_)) => Some("check the role's name and the mount path"),
+        LoginError::Vault(error) => error.hint(),
+        LoginError::Unusable(_) => Some("check that the mount path is that of an auth method"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

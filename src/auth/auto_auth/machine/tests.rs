@@ -1,0 +1,238 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::clock::Clock;
+
+const RULES: Rules = Rules {
+    min_backoff: Duration::from_secs(1),
+    max_backoff: Duration::from_secs(300),
+    exit_on_err: false,
+    reauth_on_new_credentials: false,
+};
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const fn token(ttl: u64, renewable: bool) -> Grant {
+    Grant::Token { ttl: secs(ttl), renewable }
+}
+
+/// A machine and the moment it started. The dice always show one half.
+fn machine(rules: Rules) -> (Machine, Instant) {
+    let start = Clock::system().now();
+    (Machine::new(rules, start), start)
+}
+
+#[test]
+fn refused_logins_wait_as_the_original_does() {
+    let (mut machine, start) = machine(RULES);
+    assert_eq!(machine.step(), Step::Login(start));
+    let waits: Vec<_> =
+        (0..3).map(|_| machine.login_failed(LoginFailure::Refused(None), start, 0.0).unwrap()).collect();
+    assert_eq!(waits, [secs(1), secs(2), secs(4)]);
+    assert_eq!(machine.login_failed(LoginFailure::Refused(Some(secs(60))), start, 0.0), Some(secs(60)));
+    machine.logged_in(token(3600, true), 1, start, 0.5);
+    assert_eq!(
+        machine.login_failed(LoginFailure::Refused(None), start, 0.0),
+        Some(secs(1)),
+        "success resets"
+    );
+}
+
+#[test]
+fn exit_on_err_gives_up_at_once_but_not_for_an_outage_after_a_success() {
+    let (mut machine, start) = machine(Rules { exit_on_err: true, ..RULES });
+    for failure in [LoginFailure::Refused(None), LoginFailure::Unreachable, LoginFailure::NoCredential] {
+        assert_eq!(machine.login_failed(failure, start, 0.5), None, "{failure:?}");
+    }
+    machine.logged_in(token(60, true), 1, start, 0.5);
+    assert!(machine.login_failed(LoginFailure::Unreachable, start, 0.5).is_some());
+    assert_eq!(machine.login_failed(LoginFailure::Refused(None), start, 0.5), None);
+}
+
+#[test]
+fn a_missing_credential_is_polled_and_costs_no_backoff() {
+    let (mut machine, start) = machine(RULES);
+    for _ in 0..10 {
+        assert_eq!(machine.login_failed(LoginFailure::NoCredential, start, 0.0), Some(CREDENTIAL_POLL));
+    }
+    assert_eq!(machine.login_failed(LoginFailure::Refused(None), start, 0.0), Some(secs(1)));
+}
+
+#[test]
+fn a_renewable_token_is_renewed_and_replaced_near_its_maximum() {
+    let (mut machine, start) = machine(RULES);
+    machine.logged_in(token(3600, true), 1, start, 0.5);
+    assert_eq!(machine.step(), Step::Renew(start + secs(1314)), "half of 73 %");
+    let now = start + secs(1314);
+    machine.renewed(secs(3600), true, now, 0.5);
+    assert_eq!(machine.step(), Step::Renew(now + secs(2580)));
+    let now = now + secs(2580);
+    machine.renewed(secs(600), true, now, 0.5);
+    assert_eq!(machine.step(), Step::Login(now), "600 s are less than four graces");
+}
+
+#[test]
+fn a_token_that_cant_be_renewed_is_replaced_at_its_share() {
+    let (mut machine, start) = machine(RULES);
+    machine.logged_in(token(3600, false), 1, start, 0.5);
+    assert_eq!(machine.step(), Step::Login(start + secs(2580)));
+    machine.logged_in(token(3600, true), 2, start, 0.5);
+    machine.renewal_failed(RenewalFailure::Denied, start + secs(1314), 0.5);
+    assert_eq!(machine.step(), Step::Login(start + secs(2580)), "denied: as if it never could");
+    machine.logged_in(token(3600, true), 3, start, 0.5);
+    machine.renewed(secs(3600), false, start + secs(10), 0.5);
+    assert_eq!(machine.step(), Step::Login(start + secs(10 + 2580)));
+}
+
+#[test]
+fn an_outage_never_replaces_a_token_before_its_last_grace() {
+    let (mut machine, start) = machine(RULES);
+    machine.logged_in(token(3600, true), 1, start, 0.5); // grace 540 s
+    let mut now = start + secs(1314);
+    let mut renewals = 0;
+    let login = loop {
+        machine.renewal_failed(RenewalFailure::Later(None), now, 0.5);
+        match machine.step() {
+            Step::Renew(at) => {
+                assert!(at > now, "no hot loop");
+                now = at;
+                renewals += 1;
+            }
+            Step::Login(at) => break at,
+            Step::Rest => panic!("forgets the token"),
+        }
+    };
+    assert_eq!(login, start + secs(3060));
+    assert!((4..40).contains(&renewals), "{renewals}");
+
+    machine.logged_in(token(3600, true), 2, start, 0.5);
+    machine.renewal_failed(RenewalFailure::Later(Some(secs(900))), start, 0.5);
+    assert_eq!(machine.step(), Step::Renew(start + secs(900)), "the server said when");
+}
+
+#[test]
+fn odd_lifetimes_never_loop() {
+    let (mut machine, start) = machine(RULES);
+    machine.logged_in(token(0, false), 1, start, 0.5);
+    assert_eq!(machine.step(), Step::Rest);
+    machine.logged_in(token(0, true), 1, start, 0.5);
+    assert_eq!(machine.step(), Step::Renew(start + FLOOR), "a renewal may repair it");
+    machine.renewed(Duration::ZERO, true, start + FLOOR, 0.5);
+    assert_eq!(machine.step(), Step::Rest);
+    machine.logged_in(token(0, true), 1, start, 0.5);
+    machine.renewed(secs(3600), true, start + FLOOR, 0.5);
+    assert!(matches!(machine.step(), Step::Renew(at) if at > start + secs(2000)), "{:?}", machine.step());
+    machine.logged_in(token(0, true), 1, start, 0.5);
+    machine.renewal_failed(RenewalFailure::Denied, start + FLOOR, 0.5);
+    assert_eq!(machine.step(), Step::Rest);
+    machine.logged_in(Grant::Ending, 1, start, 0.5);
+    assert_eq!(machine.step(), Step::Login(start + FLOOR));
+    machine.logged_in(Grant::Wrapped, 1, start, 0.5);
+    assert_eq!(machine.step(), Step::Rest);
+}
+
+#[test]
+fn a_refused_token_leads_to_one_login() {
+    let (mut machine, start) = machine(RULES);
+    machine.logged_in(token(3600, true), 1, start, 0.5);
+    let later = start + secs(600);
+    assert!(!machine.token_refused(7, later, 0.5), "not the token in use");
+    assert!(machine.token_refused(1, later, 0.5));
+    assert_eq!(machine.step(), Step::Login(later));
+    assert!(!machine.token_refused(1, later, 0.5), "a login is under way");
+    machine.logged_in(token(3600, true), 2, later, 0.5);
+    assert!(!machine.token_refused(1, later, 0.5), "late news about the old token");
+    machine.logged_in(token(60, false), 3, later, 0.5);
+    assert!(machine.token_refused(3, later + YOUNG, 0.5), "however soon it would be replaced anyway");
+}
+
+#[test]
+fn tokens_that_die_young_are_replaced_ever_more_slowly() {
+    let (mut machine, mut now) = machine(RULES);
+    let mut waits = Vec::new();
+    for generation in 1..6 {
+        machine.logged_in(token(3600, true), generation, now, 0.0);
+        assert!(machine.token_refused(generation, now, 0.0));
+        let Step::Login(at) = machine.step() else { panic!() };
+        waits.push(at.duration_since(now).as_secs());
+        now = at;
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16]);
+    machine.logged_in(token(3600, false), 9, now, 0.0);
+    machine.renewal_failed(RenewalFailure::InvalidToken, now + YOUNG, 0.0);
+    assert_eq!(machine.step(), Step::Login(now + YOUNG), "an old one at once again");
+}
+
+#[test]
+fn new_credentials_count_only_when_configured() {
+    let (mut machine, start) = machine(RULES);
+    machine.logged_in(Grant::Wrapped, 1, start, 0.5);
+    assert!(!machine.new_credentials(start));
+    assert_eq!(machine.step(), Step::Rest);
+    let (mut machine, start) = self::machine(Rules { reauth_on_new_credentials: true, ..RULES });
+    machine.logged_in(Grant::Wrapped, 1, start, 0.5);
+    assert!(machine.new_credentials(start));
+    assert_eq!(machine.step(), Step::Login(start));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Happening {
+    Granted(u64, bool),
+    Refused,
+    Renewed(u64, bool),
+    RenewalFailed(RenewalFailure),
+    TokenRefused,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        (0..100_000_u64, any::<bool>()).prop_map(|(ttl, renewable)| Happening::Granted(ttl, renewable)),
+        Just(Happening::Refused),
+        (0..100_000_u64, any::<bool>()).prop_map(|(ttl, renewable)| Happening::Renewed(ttl, renewable)),
+        Just(Happening::RenewalFailed(RenewalFailure::Denied)),
+        Just(Happening::RenewalFailed(RenewalFailure::InvalidToken)),
+        Just(Happening::RenewalFailed(RenewalFailure::Later(None))),
+        Just(Happening::TokenRefused),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_the_server_is_asked_twice_a_second_at_most(
+        happenings in prop::collection::vec((happening(), 0.0..1.0_f64), 1..60)
+    ) {
+        let (mut machine, start) = machine(RULES);
+        let (mut now, mut asked, mut generation) = (start, 0_u32, 0);
+        for (happening, unit) in happenings {
+            match machine.step() {
+                Step::Login(at) | Step::Renew(at) => {
+                    now = now.max(at);
+                    asked += 1;
+                }
+                Step::Rest => break,
+            }
+            match (machine.step(), happening) {
+                (Step::Renew(_), Happening::Renewed(ttl, renewable)) => {
+                    machine.renewed(secs(ttl), renewable, now, unit);
+                }
+                (Step::Renew(_), Happening::RenewalFailed(failure)) => machine.renewal_failed(failure, now, unit),
+                (Step::Renew(_), _) => machine.renewal_failed(RenewalFailure::Later(None), now, unit),
+                (_, Happening::Granted(ttl, renewable)) => {
+                    generation += 1;
+                    machine.logged_in(token(ttl, renewable), generation, now, unit);
+                }
+                _ => {
+                    machine.login_failed(LoginFailure::Refused(None), now, unit);
+                }
+            }
+            if matches!(happening, Happening::TokenRefused) {
+                machine.token_refused(generation, now, unit);
+            }
+        }
+        // A renewal may be followed by a login at once, so two requests a second is the bound, and one to begin with.
+        let seconds = u32::try_from(now.duration_since(start).as_secs()).unwrap_or(u32::MAX);
+        prop_assert!(asked <= seconds.saturating_mul(2).saturating_add(3), "{asked} in {seconds} s");
+    }
+}

@@ -1,0 +1,333 @@
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::UNIX_EPOCH,
+};
+
+use reqwest::{Method as Verb, Url};
+use tokio::time::sleep;
+
+use super::*;
+use crate::{
+    auth::claims::tests::jwt,
+    config::MethodKind,
+    http::error::HttpError,
+    origin::Origin,
+    vault::{error::Answer, path::Namespace},
+};
+
+type Reply = Result<Option<Secret>, VaultError>;
+
+/// Answers from a script and keeps what was sent; when the script is over, it never answers.
+#[derive(Clone, Default)]
+struct Fake {
+    script: Arc<Mutex<VecDeque<Reply>>>,
+    sent: Arc<Mutex<Vec<Sent>>>,
+    /// Requests wait this long for their turn.
+    queue: Arc<Mutex<Duration>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Sent {
+    second: u64,
+    verb: Verb,
+    path: String,
+    token: Option<String>,
+    body: String,
+}
+
+impl Server for Fake {
+    type Pass = ();
+
+    async fn pass(&self, _class: Class, _path: &str) {
+        let wait = *self.queue.lock().unwrap();
+        sleep(wait).await;
+    }
+
+    async fn send(&self, _pass: (), _path: &str, call: &Call<'_>) -> Reply {
+        let body = call.body().map(|body| String::from_utf8_lossy(body.as_bytes()).into_owned());
+        self.sent.lock().unwrap().push(Sent {
+            second: test_clock().unix_seconds() - START,
+            verb: call.method().clone(),
+            path: call.path().to_owned(),
+            token: call.sent_token().map(|token| token.expose().to_owned()),
+            body: body.unwrap_or_default(),
+        });
+        let next = self.script.lock().unwrap().pop_front();
+        match next {
+            Some(answer) => answer,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn address(&self) -> String {
+        "https://vault.test".into()
+    }
+}
+
+impl Fake {
+    fn new(script: impl IntoIterator<Item = Reply>) -> Self {
+        Self { script: Arc::new(Mutex::new(script.into_iter().collect())), ..Self::default() }
+    }
+
+    fn sent(&self) -> Vec<Sent> {
+        self.sent.lock().unwrap().clone()
+    }
+
+    fn times(&self) -> Vec<(u64, String)> {
+        self.sent().into_iter().map(|sent| (sent.second, sent.path)).collect()
+    }
+}
+
+const START: u64 = 1_700_000_000;
+
+std::thread_local! {
+    static CLOCK: std::cell::Cell<Option<Clock>> = const { std::cell::Cell::new(None) };
+}
+
+/// A wall clock that starts with the test (each has its own thread) and follows paused time.
+fn test_clock() -> Clock {
+    CLOCK.get().unwrap_or_else(|| {
+        let clock = Clock::starting_at(UNIX_EPOCH + Duration::from_secs(START));
+        CLOCK.set(Some(clock));
+        clock
+    })
+}
+
+fn secret(json: &str) -> Reply {
+    Ok(Some(serde_json::from_str(json).unwrap()))
+}
+
+fn auth(token: &str, ttl: u64, renewable: bool) -> Reply {
+    secret(&format!(
+        r#"{{"auth":{{"client_token":"{token}","lease_duration":{ttl},"renewable":{renewable},"policies":["p"]}}}}"#
+    ))
+}
+
+fn status(status: u16, said: &str) -> Reply {
+    let errors = vec![said.to_owned()];
+    let url = "https://vault.test/v1/x".to_owned();
+    Err(VaultError::from_answer(Answer { method: Verb::PUT, url, status, errors, retry_after: None }))
+}
+
+fn unreachable() -> Reply {
+    let url = Url::parse("https://vault.test/v1/x").unwrap();
+    Err(VaultError::from_http(Verb::PUT, HttpError::Refused { url, cause: "connection refused".into() }))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own input file")]
+fn put(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+}
+
+/// A folder with a JWT that is good for an hour, and the configuration that uses it.
+struct Pod {
+    folder: tempfile::TempDir,
+    config: AutoAuthConfig,
+}
+
+fn pod() -> Pod {
+    let folder = tempfile::tempdir().unwrap();
+    let token_path = folder.path().join("jwt");
+    put(&token_path, &jwt(&format!(r#"{{"sub":"web","exp":{}}}"#, START + 3600)));
+    let method = MethodConfig {
+        kind: MethodKind::Kubernetes { role: "web".into(), token_path },
+        mount_path: "auth/kubernetes".into(),
+        namespace: Namespace::parse("team"),
+        min_backoff: Duration::from_secs(1),
+        max_backoff: Duration::from_secs(300),
+        exit_on_err: false,
+        wrap_ttl: Duration::ZERO,
+        origin: Origin::Default,
+    };
+    let config = AutoAuthConfig { method, sinks: Vec::new(), reauth_on_new_credentials: false };
+    Pod { folder, config }
+}
+
+impl Pod {
+    fn jwt(&self) -> PathBuf {
+        self.folder.path().join("jwt")
+    }
+
+    fn token_file(mut self, token: &str) -> Self {
+        put(&self.jwt(), token);
+        self.config.method.kind = MethodKind::TokenFile { path: self.jwt() };
+        self
+    }
+
+    fn start(&self, server: &Fake) -> (AutoAuth<Fake>, Handle) {
+        AutoAuth::new(&self.config, server.clone(), test_clock(), Chance::fixed(0.5))
+    }
+
+    /// Runs the task for so many (paused) seconds.
+    async fn run(&self, server: &Fake, seconds: u64) -> (Handle, Option<AutoAuthError>) {
+        let (task, handle) = self.start(server);
+        let end = tokio::time::timeout(Duration::from_secs(seconds), task.run()).await.ok();
+        (handle, end)
+    }
+}
+
+fn at(times: &[(u64, &str)]) -> Vec<(u64, String)> {
+    times.iter().map(|(second, path)| (*second, (*path).to_owned())).collect()
+}
+
+const LOGIN: &str = "auth/kubernetes/login";
+
+#[tokio::test(start_paused = true)]
+async fn a_login_is_published_and_renewed_without_news() {
+    let server = Fake::new([auth("hvs.one", 60, true), auth("hvs.one", 60, true), auth("hvs.one", 60, true)]);
+    let pod = pod();
+    let (mut handle, _) = pod.run(&server, 100).await;
+    // 22 s is half of 73 % of a minute, then 43 s.
+    assert_eq!(server.times(), at(&[(0, LOGIN), (21, RENEW), (64, RENEW)]));
+    let sent = server.sent();
+    assert_eq!((sent[0].verb.as_str(), sent[0].token.as_deref()), ("PUT", None));
+    assert!(sent[0].body.contains(r#""role":"web""#));
+    assert_eq!(sent[1].token.as_deref(), Some("hvs.one"));
+    assert_eq!(sent[1].body, r#"{"increment":0}"#);
+    let state = handle.token.borrow_and_update().clone();
+    assert_eq!((state.generation(), state.token().unwrap().expose()), (1, "hvs.one"));
+    assert_eq!(state.namespace, Namespace::parse("team"));
+    let expires = state.login.unwrap().expires.unwrap().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    assert_eq!(expires - START, 64 + 60, "counts from the last renewal");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_logins_keep_the_originals_pace() {
+    let refused = || status(403, "permission denied");
+    let server = Fake::new([refused(), refused(), refused(), auth("hvs.one", 3600, true)]);
+    let pod = pod();
+    let (handle, _) = pod.run(&server, 30).await;
+    let seconds: Vec<u64> = server.times().into_iter().map(|(second, _)| second).collect();
+    // 1 s, then 1.75 s, then 3.06 s with these dice.
+    assert_eq!(seconds, [0, 1, 2, 5]);
+    assert_eq!(handle.token.borrow().generation(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn exit_on_err_ends_with_what_was_wrong() {
+    let mut pod = pod();
+    pod.config.method.exit_on_err = true;
+    for (answer, says) in [
+        (status(400, "invalid role name \"web\""), "PUT https://vault.test/v1/x: 400 invalid role name"),
+        (secret(r#"{"data":{"a":"b"}}"#), "no auth block"),
+        (Ok(None), "no auth block"),
+        (secret(r#"{"auth":{"client_token":""}}"#), "no client_token"),
+    ] {
+        let (_, end) = pod.run(&Fake::new([answer]), 5).await;
+        let text = chain(&end.expect("ends"));
+        assert!(text.contains(says), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_jwt_is_never_sent_and_a_new_one_is_found() {
+    let server = Fake::new([auth("hvs.one", 3600, true)]);
+    let pod = pod();
+    put(&pod.jwt(), &jwt(&format!(r#"{{"exp":{}}}"#, START - 1)));
+    let rotation = async {
+        sleep(Duration::from_secs(31)).await;
+        put(&pod.jwt(), &jwt(&format!(r#"{{"exp":{}}}"#, START + 600)));
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        _ = pod.run(&server, 60) => {}
+        () = rotation => {}
+    }
+    assert_eq!(server.times(), at(&[(32, LOGIN)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_jwt_is_read_after_the_wait_at_the_gate() {
+    let server = Fake::new([auth("hvs.one", 3600, true)]);
+    *server.queue.lock().unwrap() = Duration::from_secs(600);
+    let pod = pod();
+    put(&pod.jwt(), &jwt(&format!(r#"{{"exp":{}}}"#, START + 300)));
+    let fresh = jwt(&format!(r#"{{"exp":{}}}"#, START + 3600));
+    let rotation = async {
+        sleep(Duration::from_secs(240)).await;
+        put(&pod.jwt(), &fresh);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        _ = pod.run(&server, 700) => {}
+        () = rotation => {}
+    }
+    assert!(server.sent()[0].body.contains(&fresh), "the JWT of ten minutes ago is over by now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalid_token_heals_once_and_its_successor_is_news() {
+    let server = Fake::new([auth("hvs.one", 3600, false), auth("hvs.two", 3600, false)]);
+    let pod = pod();
+    let (task, handle) = pod.start(&server);
+    let fetches = async {
+        sleep(Duration::from_secs(300)).await;
+        for _ in 0..20 {
+            handle.token_refused(1);
+            tokio::task::yield_now().await;
+        }
+        sleep(Duration::from_secs(60)).await;
+        handle.token_refused(1);
+        sleep(Duration::from_secs(60)).await;
+    };
+    tokio::select! {
+        _ = task.run() => {}
+        () = fetches => {}
+    }
+    assert_eq!(server.times(), at(&[(0, LOGIN), (300, LOGIN)]));
+    assert_eq!(handle.token.borrow().generation(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denied_renewal_is_tried_once_and_an_unknown_token_replaced_at_once() {
+    let server = Fake::new([auth("hvs.one", 3600, true), status(403, "permission denied")]);
+    pod().run(&server, 3000).await;
+    assert_eq!(server.times(), at(&[(0, LOGIN), (1314, RENEW), (2580, LOGIN)]));
+
+    CLOCK.set(None);
+    let server = Fake::new([auth("hvs.one", 3600, true), status(403, "invalid token")]);
+    pod().run(&server, 3000).await;
+    assert_eq!(server.times(), at(&[(0, LOGIN), (1314, RENEW), (1314, LOGIN)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_ten_minutes_costs_no_login() {
+    let mut script = vec![auth("hvs.one", 1800, true)];
+    script.extend((0..3).map(|_| unreachable()));
+    script.push(auth("hvs.one", 1800, true));
+    let server = Fake::new(script);
+    let pod = pod();
+    let (handle, _) = pod.run(&server, 1300).await;
+    let paths: Vec<String> = server.times().into_iter().map(|(_, path)| path).collect();
+    assert_eq!(paths, [LOGIN, RENEW, RENEW, RENEW, RENEW]);
+    assert_eq!(handle.token.borrow().generation(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_file_is_looked_up_and_an_unchanged_token_is_no_news() {
+    let lookup = |ttl: u64, expire: &str| {
+        secret(&format!(r#"{{"data":{{"ttl":{ttl},"renewable":false,"expire_time":{expire}}}}}"#))
+    };
+    let server = Fake::new([lookup(60, r#""2030""#), lookup(0, r#""2030""#), lookup(0, "null")]);
+    let pod = pod().token_file("hvs.file\n");
+    let (handle, _) = pod.run(&server, 4000).await;
+    // At 43 s the TTL reads 0 though the token ends: looked at again a second later. A token without end rests.
+    assert_eq!(server.times(), at(&[(0, LOOKUP), (43, LOOKUP), (44, LOOKUP)]));
+    assert_eq!(server.sent()[0].token.as_deref(), Some("hvs.file"));
+    let state = handle.token.borrow().clone();
+    assert_eq!((state.generation(), state.login.unwrap().expires), (1, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrapped_login_is_handed_on_and_left_alone() {
+    let mut pod = pod();
+    pod.config.method.wrap_ttl = Duration::from_secs(300);
+    let wrapped = r#"{"wrap_info":{"token":"hvs.wrap","ttl":300,"accessor":"a"}}"#;
+    let server = Fake::new([secret(wrapped)]);
+    let (handle, _) = pod.run(&server, 10_000).await;
+    assert_eq!(server.times(), at(&[(0, LOGIN)]));
+    let state = handle.token.borrow().clone();
+    assert!(state.token().is_none() && state.login.unwrap().wrapped.is_some());
+}
