@@ -119,6 +119,10 @@ pub fn nearest_within<'a>(
     candidates: impl IntoIterator<Item = &'a str>,
     limit: usize,
 ) -> Option<&'a str> {
+    // The work grows with both lengths, and nobody misspells a name of a thousand letters.
+    if word.len() > 256 {
+        return None;
+    }
     let word = word.to_lowercase();
     candidates
         .into_iter()
@@ -157,6 +161,7 @@ mod tests {
         assert_eq!(nearest("adress", keys), Some("address"));
         assert_eq!(nearest("Ca_crt", keys), Some("ca_cert"));
         assert_eq!(nearest("telemetry", keys), None);
+        assert_eq!(nearest(&"a".repeat(1 << 24), keys), None, "and does so at once");
     }
 
     #[test]

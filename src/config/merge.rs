@@ -124,6 +124,8 @@ fn template_config(weaker: RawTemplateConfig, stronger: RawTemplateConfig) -> Ra
 mod tests {
     use std::path::Path;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::{
         config::{hcl, stanza},
@@ -191,5 +193,28 @@ mod tests {
         let merged = overlay(file, environment);
         assert_eq!(value(merged.vault.address).unwrap(), "");
         assert_eq!(value(merged.vault.ca_cert).unwrap(), "/ca");
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_not_matter_which_neighbours_are_merged_first(
+            a in sample(), b in sample(), c in sample()
+        ) {
+            let (a, b, c) = (raw(a), raw(b), raw(c));
+            let left = files(files(a.clone(), b.clone()), c.clone());
+            prop_assert_eq!(left, files(a, files(b, c)));
+        }
+    }
+
+    fn sample() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            "",
+            "exit_after_auth = true\npid_file = \"\"",
+            "exit_after_auth = false\npid_file = \"/a\"\nlog_level = \"warn\"",
+            "vault {}\ntemplate_config {}\nlog_rotate_bytes = 0",
+            "vault { address = \"http://a\" }\nlisteners = 1\nlog_rotate_bytes = 5",
+            "auto_auth { method \"a\" {} }\ntemplate { destination = \"/a\" }\ncache {}",
+            "auto_auth { method \"b\" {} }\nlistener \"tcp\" {}\ndecant { init_deadline = 1 }",
+        ])
     }
 }

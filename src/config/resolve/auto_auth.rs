@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{Findings, filled, server, value_or};
+use super::{Findings, filled, server, short, value_or};
 use crate::{
     config::{
         AutoAuthConfig, MethodConfig, MethodKind, SinkConfig,
@@ -74,11 +74,12 @@ fn resolve_method(raw: &RawMethod, vault: &RawVault, findings: &mut Findings) ->
 }
 
 fn no_such_method(name: &str) -> Problem {
-    let expected = format!("one of {}", BUILT_IN.join(", "));
+    let expected = format!("one of those that are: {}", BUILT_IN.join(", "));
     if NOT_YET.contains(&name) {
         return Problem::error(format!("the method `{name}` is not built in yet")).expected(expected);
     }
-    let problem = Problem::error(format!("there is no method `{name}`")).expected(expected);
+    let problem = Problem::error(format!("there is no method `{}`", short(name)))
+        .expected(format!("one of {}", BUILT_IN.join(", ")));
     match nearest(name, BUILT_IN.into_iter().chain(NOT_YET)) {
         Some(likely) => problem.hint(format!("did you mean `{likely}`?")),
         None => problem,
@@ -142,7 +143,8 @@ fn unknown_settings(raw: &RawMethod, known: &[&str], findings: &mut Findings) {
         raw.config.iter().filter(|(key, _)| !known.contains(&key.as_str()) && *key != "token_path")
     {
         let name = filled(&raw.kind).unwrap_or_default();
-        let mut problem = Problem::warning(format!("the method `{name}` has no setting `{key}`, ignored"));
+        let mut problem =
+            Problem::warning(format!("the method `{name}` has no setting `{}`, ignored", short(key)));
         if let Some(likely) = nearest(key, known.iter().copied()) {
             problem = problem.hint(format!("did you mean `{likely}`?"));
         }
@@ -170,7 +172,11 @@ fn resolve_sink(raw: &RawSink, findings: &mut Findings) -> Option<SinkConfig> {
         }
         Some(other) => {
             let origin = kind.map_or(&raw.origin, |kind| &kind.origin);
-            findings.error(origin, Problem::error(format!("there is no sink `{other}`")).expected("file"));
+            findings.error(
+                origin,
+                Problem::error(format!("there is no sink `{}`", short(other)))
+                    .expected("file, the only type"),
+            );
         }
     }
     refuse_plain_token(raw, findings);

@@ -1,6 +1,6 @@
 //! Rules that span stanzas: what makes no sense without, or together with, something else.
 
-use super::{Findings, auto_auth::is_wrapped};
+use super::{Findings, auto_auth::is_wrapped, short};
 use crate::{
     config::raw::{Raw, RawTokenUse, Said},
     origin::Origin,
@@ -88,6 +88,13 @@ fn token_use(stanza: &str, said: &RawTokenUse, raw: &Raw, findings: &mut Finding
 /// Stanzas `exec` and `env_template`.
 fn process(raw: &Raw, findings: &mut Findings) {
     let idle = &raw.idle;
+    for (at, name) in idle.env_templates.iter().enumerate() {
+        if let Some(first) = idle.env_templates[..at].iter().find(|other| other.value == name.value) {
+            let what = format!("the variable `{}` has two `env_template`s", short(&name.value));
+            let problem = Problem::error(what).expected("one for each variable");
+            findings.error(&name.origin, problem.hint(format!("the first is at {}", first.origin)));
+        }
+    }
     let first = idle.env_templates.first();
     match (&idle.exec, first) {
         (None, None) => return,

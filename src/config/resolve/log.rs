@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Findings, filled, path, value_or};
+use super::{Findings, filled, path, short, value_or};
 use crate::{
     config::{
         LogConfig, LogFormat, LogLevel,
@@ -52,7 +52,7 @@ fn one_of<T: Copy>(
     let name = said.value.trim();
     let found = table.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     if found.is_none() {
-        let shown: String = name.chars().take(40).collect();
+        let shown = short(name);
         let names: Vec<&str> = table.iter().map(|(known, _)| *known).collect();
         let mut problem = Problem::error(format!("there is no {what} {shown:?}"))
             .expected(format!("one of {}", names.get(..5).unwrap_or(&names).join(", ")));

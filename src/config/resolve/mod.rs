@@ -76,6 +76,11 @@ impl Findings {
     }
 }
 
+/// The first 40 characters of a name, for messages.
+fn short(name: &str) -> String {
+    name.chars().take(40).collect()
+}
+
 fn value_or<T: Copy>(said: &Said<T>, default: T) -> T {
     said.as_ref().map_or(default, |said| said.value)
 }

@@ -211,7 +211,8 @@ impl<'a> Block<'a> {
                 );
                 cx.warn(item.key.pos, Problem::warning(what).hint(hint));
             } else if before.is_none() && self.schema.is_idle(key) {
-                let what = format!("`{}` is accepted, but has no effect in this version", self.path(key));
+                let reach = if self.schema.is_inert(key) { "on an agent" } else { "in this version" };
+                let what = format!("`{}` is accepted, but has no effect {reach}", self.path(key));
                 cx.warn(item.key.pos, Problem::warning(what));
             }
             seen.push(item);
@@ -228,7 +229,8 @@ impl<'a> Block<'a> {
         match schema::home_of(key) {
             Some(home) if home.name.is_empty() => problem.hint("it belongs at the top level of the file"),
             Some(home) => problem.hint(format!("it belongs into `{}`", home.name)),
-            None => problem,
+            None if self.schema.keys().count() > 12 => problem,
+            None => problem.expected(format!("one of {}", self.schema.keys().collect::<Vec<_>>().join(", "))),
         }
     }
 }

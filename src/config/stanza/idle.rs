@@ -72,10 +72,6 @@ fn env_templates(cx: &mut Context<'_>, top: &Block<'_>) -> Vec<Sourced<String>> 
             cx.error(block.pos, problem.expected("env_template \"NAME\" { … }"));
             continue;
         };
-        if names.iter().any(|name| name.value == label.text) {
-            let what = format!("the variable `{}` has two `env_template`s", value::short(&label.text));
-            cx.error(label.pos, Problem::error(what).expected("one for each variable"));
-        }
         names.push(Sourced::new(label.text.clone(), cx.origin(label.pos)));
     }
     names

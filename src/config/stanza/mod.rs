@@ -17,7 +17,10 @@ use super::{
     own,
     raw::{Raw, RawLog},
 };
-use crate::problem::{Problem, nearest};
+use crate::{
+    origin::Origin,
+    problem::{Problem, nearest},
+};
 
 /// Reads what one file says.
 ///
@@ -41,12 +44,23 @@ pub fn read(body: &Body, file: &Arc<Path>) -> Result<Raw, Vec<Problem>> {
     };
     own_settings(cx, &top, &mut raw);
     let mut warnings = std::mem::take(&mut cx.warnings);
+    in_order(&mut warnings);
+    in_order(&mut cx.errors);
     if !cx.errors.is_empty() {
         warnings.append(&mut cx.errors);
         return Err(warnings);
     }
     raw.warnings = warnings;
     Ok(raw)
+}
+
+/// Sorts what was found in one file by its place, and drops what was found twice.
+fn in_order(problems: &mut Vec<Problem>) {
+    problems.sort_by_key(|problem| match problem.origin {
+        Some(Origin::File { line, column, .. }) => (line, column),
+        _ => (0, 0),
+    });
+    problems.dedup();
 }
 
 fn log(cx: &mut Context<'_>, top: &Block<'_>) -> RawLog {

@@ -21,6 +21,20 @@ impl Schema {
         self.idle.iter().any(|known| known.eq_ignore_ascii_case(key))
     }
 
+    /// Whether the key has no effect on an agent in the original either.
+    pub(super) fn is_inert(&self, key: &str) -> bool {
+        const SERVER: [&str; 7] = [
+            "disable_mlock",
+            "default_max_request_duration",
+            "seal",
+            "kms",
+            "hsm",
+            "user_lockout",
+            "templates",
+        ];
+        self.name == "template.exec" || SERVER.iter().any(|known| known.eq_ignore_ascii_case(key))
+    }
+
     /// Whether a label names its type or its variable.
     pub(super) fn takes_label(&self) -> bool {
         matches!(
@@ -187,7 +201,7 @@ pub(super) static TEMPLATE: Schema = Schema {
     idle: &[],
 };
 
-/// `template.exec`. What is idle here has no effect on a template's command in the original either.
+/// What is idle here has no effect on a template's command in the original either.
 pub(super) static COMMAND: Schema = Schema {
     name: "template.exec",
     acts: &["command", "timeout", "enabled", "env"],

@@ -109,12 +109,18 @@ fn wait(cx: &mut Context<'_>, block: &Block<'_>) -> Said<(Duration, Option<Durat
         return None;
     }
     if max.is_some_and(|max| max < min) {
-        let problem = Problem::error("the most of `template.wait` is less than its least");
-        cx.error(
-            item.value.pos,
-            problem.expected("min:max with max no less than min, for instance \"2s:10s\""),
-        );
-        return None;
+        let what = "the most of `template.wait` is less than its least";
+        let expected = "min:max with max no less than min, for instance \"2s:10s\"";
+        // The original refuses this in the text form only.
+        if matches!(item.value.kind, Kind::Text(_)) {
+            cx.error(item.value.pos, Problem::error(what).expected(expected));
+        } else {
+            cx.warn(
+                item.value.pos,
+                Problem::warning(format!("{what}, which counts for both")).expected(expected),
+            );
+            return Some(Sourced::new((min, Some(min)), said.origin));
+        }
     }
     Some(said)
 }
