@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::*;
@@ -377,4 +378,18 @@ fn arguments_have_to_be_utf8() {
     let argv = [OsString::from("decant"), OsString::from_vec(vec![0xff])];
     let usage = parse(&argv, &Environment::default()).unwrap_err();
     assert_eq!(format!("{usage:?}"), "exit 2: argument 1 is not valid UTF-8");
+}
+
+proptest! {
+    #[test]
+    fn no_command_line_makes_it_panic(
+        command in prop::sample::select(vec!["agent", "init", "sidecar", "dev", "token lookup", "help", ""]),
+        args in prop::collection::vec("-{0,3}(config|ns|tls-skip-verify|[a-z=. ]{0,4})(=[ -~é]{0,4})?", 0..5),
+    ) {
+        let words = ["decant"].into_iter().chain(command.split_whitespace()).chain(args.iter().map(String::as_str));
+        let argv: Vec<OsString> = words.map(OsString::from).collect();
+        if let Err(usage) = parse(&argv, &Environment::default()) {
+            prop_assert!(!usage.message.is_empty() && [1, 2, 64].contains(&usage.exit_code));
+        }
+    }
 }

@@ -1,12 +1,47 @@
 //! A pod's annotations, with files, environment and flags beside them, to one [`Config`]: what `init` and `sidecar` do.
 
+use std::path::{Path, PathBuf};
+
 use super::{
-    Config, annotation, downward::Annotations, env::Environment, raw::Raw, resolve::resolve as resolve_all,
+    Config, annotation,
+    downward::{self, Annotations},
+    env::Environment,
+    load,
+    raw::Raw,
+    resolve::resolve as resolve_all,
 };
 use crate::{
     origin::{Origin, Sourced},
-    problem::{Problem, Severity},
+    problem::{Problem, Severity, chain},
 };
+
+/// Reads the annotations file and the files named with `-config`, and makes the configuration as [`resolve`] does.
+///
+/// # Errors
+/// As [`resolve`], and whatever can't be read.
+pub fn load(
+    annotations: &Path,
+    files: &[PathBuf],
+    flags: Raw,
+    environment: &Environment,
+) -> Result<Option<Config>, Vec<Problem>> {
+    let found = downward::read(annotations).map_err(|error| Problem::error(chain(&error)));
+    let (found, files) = match (found, load::load(files)) {
+        (Ok(found), Ok(files)) => (found, files),
+        (found, files) => {
+            return Err(found.err().into_iter().chain(files.err().into_iter().flatten()).collect());
+        }
+    };
+    // Only a warning: files may say all.
+    let odd = found.oddity(annotations);
+    match resolve(&found, files, flags, environment) {
+        Ok(config) => Ok(config.map(|mut config| {
+            config.warnings.extend(odd);
+            config
+        })),
+        Err(problems) => Err(odd.into_iter().chain(problems).collect()),
+    }
+}
 
 /// Makes the configuration of `init` and `sidecar`. Flags count before the environment, that before annotations,
 /// those before `files`; `None`: the pod has switched the agent off with `agent-inject`.
@@ -68,7 +103,7 @@ fn nothing() -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{fs::File, io::Write as _};
 
     use insta::assert_snapshot;
 
@@ -210,5 +245,56 @@ mod tests {
         annotation vault.hashicorp.com/agent-inject-template-db: two templates write /vault/secrets/db
           hint: the other one is at annotation vault.hashicorp.com/agent-inject-secret-Db; the file will hold now one, now the other
         ");
+    }
+
+    /// Loads a folder with these files; the folder's name is left out of what is said.
+    fn loaded(files: &[(&str, &str)]) -> Result<Option<Config>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            File::create(folder.path().join(name)).unwrap().write_all(text.as_bytes()).unwrap();
+        }
+        let configs: Vec<PathBuf> = files
+            .iter()
+            .map(|(name, _)| folder.path().join(name))
+            .filter(|path| path.extension().is_some())
+            .collect();
+        load(&folder.path().join("annotations"), &configs, Raw::default(), &Environment::default()).map_err(
+            |problems| list("no", &problems).replace(folder.path().to_str().unwrap(), "/etc/podinfo"),
+        )
+    }
+
+    #[test]
+    fn files_on_disk_are_read_and_an_empty_pod_is_only_odd_when_a_file_says_all() {
+        let said = "vault.hashicorp.com/role=\"r\"\nvault.hashicorp.com/agent-inject-secret-x=\"kv/x\"";
+        assert_eq!(loaded(&[("annotations", said)]).unwrap().unwrap().templates.len(), 1);
+        assert!(loaded(&[("annotations", "openbao.org/agent-inject=\"false\"")]).unwrap().is_none());
+        let file = "auto_auth { method \"kubernetes\" { config = { role = \"r\" } } }\n\
+                    template { contents = \"T\" destination = \"/x\" }";
+        let config = loaded(&[("annotations", ""), ("c.hcl", file)]).unwrap().unwrap();
+        assert_eq!(config.warnings.len(), 1);
+    }
+
+    #[test]
+    fn message_for_files_that_can_not_be_read() {
+        assert_snapshot!(loaded(&[("c.hcl", "vault {")]).unwrap_err(), @r"
+        no, 2 problems:
+        - the volume at /etc/podinfo has no file `annotations`
+            expected: an item `annotations` with fieldRef metadata.annotations in that downwardAPI volume
+            hint: name the item so, or name the right file with --annotations
+        - /etc/podinfo/c.hcl:1:8: found the end of the file
+            expected: `}` for the block that begins at line 1, column 7
+        ");
+        assert_snapshot!(loaded(&[("annotations", "a=\"b\"")]).unwrap_err(), @r#"
+        no, 2 problems:
+        - no Vault role found
+            expected: the annotation vault.hashicorp.com/role with the role to log in with
+            hint: the role of the mount auth/kubernetes, bound to the pod's service account
+        - the pod asks for no secret
+            expected: an annotation like vault.hashicorp.com/agent-inject-secret-db: kv/data/db
+            hint: docs/annotations.md lists all annotations; `agent-inject: "false"` switches decant off
+        - warning: /etc/podinfo/annotations has no annotation that decant reads
+            expected: names that begin with vault.hashicorp.com/, openbao.org/, decant/
+            hint: annotate the pod (spec.template.metadata of a Deployment, not its own metadata)
+        "#);
     }
 }
