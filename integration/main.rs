@@ -1,1 +1,3 @@
 //! Whole-program tests: the real binary against the embedded dev server and, when named, a real one.
+
+mod layers;
