@@ -20,6 +20,7 @@ pub mod output;
 pub mod problem;
 pub mod process;
 pub mod secrets;
+pub mod sink;
 pub mod telemetry;
 pub mod template;
 pub mod vault;
