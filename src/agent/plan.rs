@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::outcome::Outcome;
 use crate::{
-    config::template::{ActionSpec, TemplateSpec, Wait},
+    config::template::{TemplateSpec, Wait},
     secrets::{request::SecretRequest, snapshot::Failed},
 };
 
@@ -92,8 +92,8 @@ pub enum Effect {
     Render(usize),
     /// Write what was rendered.
     Write(usize),
-    /// Run these one after the other.
-    Run(Vec<ActionSpec>),
+    /// Run the actions of these templates, which were written in this pass; equal actions once.
+    Run(Vec<usize>),
     /// Tell the store what is needed now.
     Want(BTreeSet<SecretRequest>),
     /// All templates are rendered for the first time.
@@ -343,17 +343,13 @@ impl Plan {
         vec![Effect::AllRendered]
     }
 
-    /// Actions follow when all files of the pass are in place, in template order, equal ones once.
+    /// Actions follow when all files of the pass are in place, in template order.
     fn pass_done(&mut self) -> Vec<Effect> {
         let mut effects = self.want_changes();
-        let mut batch: Vec<ActionSpec> = Vec::new();
-        for template in &mut self.templates {
-            if std::mem::take(&mut template.changed) {
-                for action in &template.spec.actions {
-                    if !batch.contains(action) {
-                        batch.push(action.clone());
-                    }
-                }
+        let mut batch = Vec::new();
+        for (index, template) in self.templates.iter_mut().enumerate() {
+            if std::mem::take(&mut template.changed) && !template.spec.actions.is_empty() {
+                batch.push(index);
             }
         }
         if batch.is_empty() {

@@ -97,6 +97,10 @@ pub struct MethodConfig {
     pub min_backoff: Duration,
     /// Longest wait after a failed login. Default 5 min.
     pub max_backoff: Duration,
+    /// First wait before a failed secret is fetched again, when `min_backoff` was said; else 250 ms.
+    pub retry_base: Option<Duration>,
+    /// Longest wait before a failed secret is fetched again, when `max_backoff` was said; else 60 s.
+    pub retry_cap: Option<Duration>,
     /// End with exit code 1 at the first failed login.
     pub exit_on_err: bool,
     /// Ask for a response-wrapped token; zero: don't.

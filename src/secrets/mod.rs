@@ -1,6 +1,8 @@
 //! What templates ask for, what came back, and the store that keeps it fresh.
 
 pub mod entry;
+pub mod fetch;
 pub mod request;
 pub mod schedule;
 pub mod snapshot;
+pub mod store;

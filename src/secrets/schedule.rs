@@ -15,6 +15,10 @@ use crate::{
     },
 };
 
+/// First delay after a failed fetch, when the method's `min_backoff` says no other.
+pub const RETRY_BASE: Duration = Duration::from_millis(250);
+/// Longest delay while retries last, when the method's `max_backoff` says no other.
+pub const RETRY_CAP: Duration = Duration::from_secs(60);
 /// Once the configured retries are used up, a request is tried this often at the most …
 const SLOW_RETRY: Duration = Duration::from_secs(60);
 /// … and this rarely at the least.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    config::template::{CommandForm, Destination, OnMissingKey, TemplateSource},
+    config::template::{ActionSpec, CommandForm, Destination, OnMissingKey, TemplateSource},
     origin::Origin,
     secrets::{
         entry::FailureClass,
@@ -76,12 +76,12 @@ fn literal_requests_are_wanted_before_the_first_evaluation() {
 }
 
 #[test]
-fn equal_actions_of_one_pass_run_once_in_template_order_and_then_it_ends() {
+fn actions_follow_the_whole_pass_in_template_order_and_then_it_ends() {
     let (mut plan, now) = two(true);
     plan.start();
     assert!(render(&mut plan, 0, &["kv/a"], Written::Changed, now).is_empty());
     assert_eq!(render(&mut plan, 1, &["kv/b"], Written::Changed, now), [Effect::AllRendered]);
-    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![command("x"), command("y")])]);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![0, 1])]);
     assert!(plan.on(Event::PassDone, now).is_empty(), "the end waits for the actions");
     assert_eq!(
         plan.on(Event::ActionsDone { failed: 1 }, now),
@@ -202,7 +202,7 @@ fn a_write_that_fails_later_is_tried_again_with_growing_gaps() {
         assert_eq!(plan.on(Event::Due, at), [Effect::Render(0)]);
     }
     render(&mut plan, 0, &["kv/a"], Written::Changed, at);
-    assert_eq!(plan.on(Event::PassDone, at), [Effect::Run(vec![command("x")])]);
+    assert_eq!(plan.on(Event::PassDone, at), [Effect::Run(vec![0])]);
 }
 
 #[test]

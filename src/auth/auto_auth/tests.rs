@@ -132,6 +132,8 @@ fn pod() -> Pod {
     let token_path = folder.path().join("jwt");
     put(&token_path, &jwt(&format!(r#"{{"sub":"web","exp":{}}}"#, START + 3600)));
     let method = MethodConfig {
+        retry_base: None,
+        retry_cap: None,
         kind: MethodKind::Kubernetes { role: "web".into(), token_path },
         mount_path: "auth/kubernetes".into(),
         namespace: Namespace::parse("team"),

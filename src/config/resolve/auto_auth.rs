@@ -65,6 +65,8 @@ fn resolve_method(raw: &RawMethod, vault: &RawVault, findings: &mut Findings) ->
         kind: kind?,
         mount_path: mount.map_or_else(|| format!("auth/{}", name.value), str::to_owned),
         namespace: server::login_namespace(vault, &raw.namespace),
+        retry_base: said_backoff(&raw.min_backoff),
+        retry_cap: said_backoff(&raw.max_backoff),
         min_backoff,
         max_backoff,
         exit_on_err: value_or(&raw.exit_on_err, false),
@@ -84,6 +86,11 @@ fn no_such_method(name: &str) -> Problem {
         Some(likely) => problem.hint(format!("did you mean `{likely}`?")),
         None => problem,
     }
+}
+
+/// What was said about a wait, for fetches: they have defaults of their own.
+fn said_backoff(said: &Said<Duration>) -> Option<Duration> {
+    said.as_ref().map(|said| said.value).filter(|wait| !wait.is_zero())
 }
 
 /// Zero means the default, for both.

@@ -1,0 +1,24 @@
+//! What the whole-program tests stand on: servers, pods, the real binary, a small HTTP client.
+
+pub mod http;
+pub mod pod;
+pub mod process;
+pub mod server;
+
+use std::time::{Duration, Instant};
+
+/// How long a test waits for something that must happen. Only ever used up by a failing test.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks until it is true; panics with `what` when patience ends.
+#[expect(clippy::disallowed_methods, reason = "tests wait for files and processes of the real world")]
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

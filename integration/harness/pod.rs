@@ -1,0 +1,156 @@
+//! A folder that looks like a pod to the agent: JWT, downward-API annotations, secrets volume.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use super::eventually;
+
+/// The pod's folder, removed when dropped.
+pub struct Pod {
+    root: TempDir,
+    annotations: BTreeMap<String, String>,
+    rotation: u32,
+}
+
+impl Pod {
+    /// A pod without annotations.
+    pub fn new() -> Self {
+        let root = TempDir::new().expect("a temporary folder");
+        for name in ["podinfo", "serviceaccount", "secrets", "home"] {
+            fs::create_dir(root.path().join(name)).expect("a folder");
+        }
+        Self { root, annotations: BTreeMap::new(), rotation: 0 }
+    }
+
+    /// A path inside.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// The same as text.
+    pub fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// The folder for rendered files.
+    pub fn secrets(&self) -> PathBuf {
+        self.path("secrets")
+    }
+
+    /// The service account's JWT file.
+    pub fn jwt_path(&self) -> String {
+        self.text("serviceaccount/token")
+    }
+
+    /// Puts a JWT in place as the kubelet does: a new folder, then the `..data` link swapped.
+    pub fn set_jwt(&mut self, jwt: &str) {
+        self.swap("serviceaccount", "token", jwt);
+    }
+
+    /// Adds an annotation and writes the file anew. Names without a `/` get the injector's prefix.
+    pub fn annotate(&mut self, name: &str, value: &str) -> &mut Self {
+        let name = if name.contains('/') { name.to_owned() } else { format!("vault.hashicorp.com/{name}") };
+        self.annotations.insert(name, value.to_owned());
+        let lines: Vec<String> =
+            self.annotations.iter().map(|(name, value)| format!("{name}={}", go_quoted(value))).collect();
+        self.swap("podinfo", "annotations", &lines.join("\n"));
+        self
+    }
+
+    /// The annotations file.
+    pub fn annotations_path(&self) -> String {
+        self.text("podinfo/annotations")
+    }
+
+    /// A file below the pod's folder.
+    pub fn write(&self, name: &str, contents: &str) -> String {
+        let path = self.path(name);
+        plain_write(&path, contents);
+        path.display().to_string()
+    }
+
+    /// Contents of a rendered file, when it is there.
+    pub fn rendered(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.secrets().join(name)).ok()
+    }
+
+    /// Waits until the rendered file is just this.
+    #[track_caller]
+    pub fn becomes(&self, name: &str, contents: &str) {
+        eventually(&format!("{name} to become {contents:?}, is {:?}", self.rendered(name)), || {
+            (self.rendered(name).as_deref() == Some(contents)).then_some(())
+        });
+    }
+
+    /// Mode bits of a rendered file.
+    pub fn mode(&self, name: &str) -> u32 {
+        fs::metadata(self.secrets().join(name)).expect("the file").permissions().mode() & 0o7777
+    }
+
+    /// All names in the secrets folder, sorted.
+    pub fn listing(&self) -> Vec<String> {
+        list(&self.secrets())
+    }
+
+    fn swap(&mut self, folder: &str, file: &str, contents: &str) {
+        self.rotation += 1;
+        let folder = self.path(folder);
+        let data = folder.join(format!("..2026_01_02_03_04_05.{:09}", self.rotation));
+        fs::create_dir(&data).expect("a folder");
+        plain_write(&data.join(file), contents);
+        let old = fs::read_link(folder.join("..data")).ok();
+        let (link, fresh) = (folder.join("..data"), folder.join("..data_tmp"));
+        symlink(data.file_name().expect("a name"), &fresh).expect("a link");
+        swap_link(&fresh, &link);
+        if !folder.join(file).is_symlink() {
+            symlink(Path::new("..data").join(file), folder.join(file)).expect("a link");
+        }
+        if let Some(old) = old {
+            fs::remove_dir_all(folder.join(old)).expect("the old folder");
+        }
+    }
+}
+
+/// Names in a folder, sorted.
+pub fn list(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests play the kubelet")]
+fn plain_write(path: &Path, contents: &str) {
+    fs::write(path, contents).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests play the kubelet")]
+fn swap_link(fresh: &Path, link: &Path) {
+    fs::rename(fresh, link).expect("a swap");
+}
+
+/// As the kubelet writes values: Go's `%q`.
+fn go_quoted(value: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in value.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '\r' => quoted.push_str("\\r"),
+            c if c.is_control() => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

@@ -1,0 +1,214 @@
+//! The real binary as a child: output collected line by line, signals, exit code; never left behind.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::eventually;
+
+/// The binary under test; `DECANT_BIN` names another build of it.
+pub fn binary() -> PathBuf {
+    named("DECANT_BIN").unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_decant")))
+}
+
+/// A path that the tester names in the environment.
+#[expect(clippy::disallowed_methods, reason = "the tester speaks to the tests through the environment")]
+pub fn named(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// A run to be started.
+#[derive(Clone, Debug)]
+pub struct Run {
+    program: PathBuf,
+    arg0: Option<String>,
+    args: Vec<String>,
+    env: BTreeMap<String, String>,
+    dir: Option<PathBuf>,
+}
+
+impl Run {
+    /// decant with these arguments, an empty environment, and trace logs, so that every test is a canary test too.
+    pub fn decant<S: Into<String>>(args: impl IntoIterator<Item = S>) -> Self {
+        let mut run = Self::program(binary(), args);
+        run.env.insert("VAULT_LOG_LEVEL".into(), "trace".into());
+        run
+    }
+
+    /// Any program.
+    pub fn program<S: Into<String>>(program: PathBuf, args: impl IntoIterator<Item = S>) -> Self {
+        let env = [("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())].into();
+        Self { program, arg0: None, args: args.into_iter().map(Into::into).collect(), env, dir: None }
+    }
+
+    /// Called by another name.
+    pub fn called(mut self, name: &str) -> Self {
+        self.arg0 = Some(name.to_owned());
+        self
+    }
+
+    /// One variable more.
+    pub fn env(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.env.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// In this folder.
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// Starts it.
+    #[expect(clippy::disallowed_methods, reason = "whole-program tests start programs")]
+    pub fn start(self) -> Running {
+        let mut command = Command::new(&self.program);
+        if let Some(arg0) = &self.arg0 {
+            std::os::unix::process::CommandExt::arg0(&mut command, arg0);
+        }
+        command.args(&self.args).env_clear().envs(&self.env);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
+        let output = Output::default();
+        output.collect(child.stdout.take().expect("piped"), |lines| &mut lines.out);
+        output.collect(child.stderr.take().expect("piped"), |lines| &mut lines.err);
+        Running { child, output, what: format!("{} {}", self.program.display(), self.args.join(" ")) }
+    }
+
+    /// Starts it and waits for its end.
+    pub fn finish(self) -> Finished {
+        self.start().wait()
+    }
+}
+
+#[derive(Default)]
+struct Lines {
+    out: String,
+    err: String,
+    open: usize,
+}
+
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Lines>>);
+
+impl Output {
+    fn collect(&self, stream: impl Read + Send + 'static, side: fn(&mut Lines) -> &mut String) {
+        self.0.lock().expect("no panic holds it").open += 1;
+        let lines = self.0.clone();
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(stream);
+            let mut line = Vec::new();
+            while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                side(&mut lines.lock().expect("no panic holds it")).push_str(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+            lines.lock().expect("no panic holds it").open -= 1;
+        });
+    }
+}
+
+/// A child under way. Killed when dropped.
+pub struct Running {
+    child: Child,
+    output: Output,
+    what: String,
+}
+
+/// How a child ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Exit code; `None`: killed by a signal.
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Finished {
+    /// Both streams.
+    pub fn all(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+
+    /// Asserts the exit code, showing the output when it is another.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+}
+
+impl Running {
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has printed so far on both streams.
+    pub fn printed(&self) -> String {
+        let lines = self.output.0.lock().expect("no panic holds it");
+        format!("{}{}", lines.out, lines.err)
+    }
+
+    /// Waits until it has printed this; returns the line.
+    #[track_caller]
+    pub fn prints(&mut self, text: &str) -> String {
+        let what = format!("{:?} from {}", text, self.what);
+        let mut ended = false;
+        eventually(&what, || {
+            let printed = self.printed();
+            if let Some(line) = printed.lines().find(|line| line.contains(text)) {
+                return Some(line.to_owned());
+            }
+            assert!(!ended, "{} ended without printing {text:?}:\n{printed}", self.what);
+            ended = matches!(self.child.try_wait(), Ok(Some(_))) && self.output.0.lock().expect("ok").open == 0;
+            None
+        })
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("it still runs");
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// SIGTERM, then waits.
+    pub fn stop(self) -> Finished {
+        self.signal(Signal::SIGTERM);
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> Finished {
+        let what = format!("the end of {}", self.what);
+        let status = eventually(&what, || self.child.try_wait().expect("a child of ours"));
+        eventually("closed pipes", || (self.output.0.lock().expect("ok").open == 0).then_some(()));
+        let lines = self.output.0.lock().expect("no panic holds it");
+        Finished { code: status.code(), out: lines.out.clone(), err: lines.err.clone() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- {} printed:\n{}", self.what, self.printed());
+        }
+    }
+}

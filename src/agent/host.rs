@@ -1,0 +1,113 @@
+//! The world that templates see: answers of the store, files, environment, time.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::{
+    clock::Clock,
+    config::template::TemplateSpec,
+    secrets::{request::SecretRequest, snapshot::Snapshot},
+    template::host::Host,
+    vault::{secret::Secret, value::Text},
+};
+
+/// A file that a template reads may be this large.
+const LARGEST_FILE: u64 = 16 << 20;
+
+/// What doesn't change while the agent runs.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The environment that the function `env` sees.
+    pub env: Arc<BTreeMap<String, String>>,
+}
+
+/// What one evaluation asked for.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// All requests.
+    pub used: BTreeSet<SecretRequest>,
+    /// Whether some had no answer.
+    pub missing: bool,
+    /// All files.
+    pub files: BTreeSet<PathBuf>,
+}
+
+/// One evaluation's view.
+pub struct SnapshotHost<'a> {
+    snapshot: &'a Snapshot,
+    world: &'a World,
+    clock: Clock,
+    sandbox: Option<&'a Path>,
+    seen: Seen,
+}
+
+impl<'a> SnapshotHost<'a> {
+    /// A view for this template.
+    pub fn new(snapshot: &'a Snapshot, world: &'a World, clock: Clock, spec: &'a TemplateSpec) -> Self {
+        Self { snapshot, world, clock, sandbox: spec.sandbox_path.as_deref(), seen: Seen::default() }
+    }
+
+    /// What was asked for.
+    pub fn into_seen(self) -> Seen {
+        self.seen
+    }
+
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        if let Some(sandbox) = self.sandbox {
+            let real = path.canonicalize().map_err(|error| error.to_string())?;
+            let sandbox = sandbox.canonicalize().map_err(|error| format!("sandbox_path: {error}"))?;
+            if !real.starts_with(&sandbox) {
+                return Err("is outside of the template's sandbox_path".into());
+            }
+        }
+        let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+        let mut bytes = Vec::new();
+        file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        if bytes.len() as u64 > LARGEST_FILE {
+            return Err(format!("is larger than {} MiB", LARGEST_FILE >> 20));
+        }
+        Ok(bytes)
+    }
+}
+
+impl Host for SnapshotHost<'_> {
+    fn secret(&mut self, request: &SecretRequest) -> Option<Arc<Secret>> {
+        self.seen.used.insert(request.clone());
+        let answer = self.snapshot.get(request).cloned();
+        self.seen.missing |= answer.is_none();
+        answer
+    }
+
+    fn file(&mut self, path: &str) -> Result<Text, String> {
+        self.seen.files.insert(path.into());
+        self.read(Path::new(path)).map(Text::from).map_err(|why| format!("file {path:?} {why}"))
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        self.world.env.get(name).cloned()
+    }
+
+    fn now(&self) -> SystemTime {
+        self.clock.wall()
+    }
+
+    fn random(&mut self, buffer: &mut [u8]) -> Result<(), String> {
+        SystemRandom::new().fill(buffer).map_err(|_| "the system gives no random bytes".into())
+    }
+
+    fn interfaces(&self) -> Vec<(String, IpAddr, String)> {
+        Vec::new()
+    }
+
+    fn plugin(&mut self, _argv: &[String]) -> Option<Result<Text, String>> {
+        Some(Err("plugins are not supported yet".into()))
+    }
+}

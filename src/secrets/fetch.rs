@@ -1,0 +1,242 @@
+//! How a request reaches the server: through the gate, with the KV version's path, with the newest token.
+
+use std::{collections::BTreeMap, future::Future, sync::Arc};
+
+use tokio::sync::watch;
+
+use super::{
+    entry::{Answer, Failure, FailureClass},
+    request::{SecretRequest, Verb},
+};
+use crate::{
+    auth::TokenState,
+    clock::Clock,
+    problem::chain,
+    vault::{
+        client::{Body, Call, Product},
+        error::VaultError,
+        gate::{Class, Gate},
+        kv::{self, AskServer, Mount, Mounts},
+        lifetime::Kind,
+        path::Params,
+        secret::Secret,
+        token::Token,
+        value::Value,
+    },
+};
+
+/// How a request reaches the server. One implementation speaks to Vault; tests bring one that obeys them.
+pub trait Fetch: Send + Sync + 'static {
+    /// Sends the request. `repeat`: it is not the first of its kind and may be metered.
+    fn fetch(
+        &self,
+        request: SecretRequest,
+        repeat: bool,
+    ) -> impl Future<Output = Result<Answer, Failure>> + Send;
+
+    /// Renews the lease (or the token) that the request brought.
+    fn renew(
+        &self,
+        request: SecretRequest,
+        secret: Arc<Secret>,
+    ) -> impl Future<Output = Result<Answer, Failure>> + Send;
+}
+
+/// The server behind the gate.
+pub struct VaultFetch {
+    gate: Gate,
+    mounts: Mounts,
+    token: watch::Receiver<TokenState>,
+    clock: Clock,
+}
+
+impl VaultFetch {
+    /// Sends through `gate` with whatever token is the newest when its turn comes.
+    pub fn new(gate: Gate, token: watch::Receiver<TokenState>, clock: Clock) -> Self {
+        Self { gate, mounts: Mounts::default(), token, clock }
+    }
+
+    /// Tries until there is an answer: while the server can't be reached, the gate makes everybody wait.
+    async fn answered(
+        &self,
+        class: Class,
+        path: &str,
+        call: &Call<'_>,
+    ) -> Result<Option<Secret>, VaultError> {
+        let mut class = class;
+        loop {
+            let pass = self.gate.pass(class, path).await;
+            let Some(token) = self.token() else { return Ok(None) };
+            let result = self.gate.upstream().send(&call.clone().token(&token)).await;
+            self.gate.report(path, &result);
+            drop(pass);
+            match result {
+                Err(error) if error.is_unreachable() && error.retry_helps() => class = Class::Repeat,
+                other => return other,
+            }
+        }
+    }
+
+    fn token(&self) -> Option<Token> {
+        self.token.borrow().token().cloned()
+    }
+
+    async fn mount(&self, request: &SecretRequest) -> Result<Mount, VaultError> {
+        loop {
+            let Some(token) = self.token() else { return Ok(Mount::Other) };
+            let server = AskServer { gate: &self.gate, token: &token };
+            match self.mounts.find(request.path.as_str(), request.namespace.as_ref(), &server).await {
+                Err(error) if error.is_unreachable() && error.retry_helps() => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn send(&self, request: &SecretRequest, class: Class) -> Result<Answer, Failure> {
+        let mount = self.mount(request).await.map_err(|error| failure(&error))?;
+        let verb = match request.verb {
+            Verb::Read => kv::Verb::Read,
+            Verb::List => kv::Verb::List,
+            Verb::Write(_) | Verb::Issue { .. } => kv::Verb::Write,
+        };
+        let path = mount.api_path(request.path.as_str(), verb);
+        let call = match &request.verb {
+            Verb::Read => Call::read(&path, Product::Templating).params(&request.params),
+            Verb::List => Call::list(&path, Product::Templating),
+            Verb::Write(fields) | Verb::Issue { fields, .. } => {
+                Call::write(&path, body(fields, mount.wraps_body()), Product::Templating)
+            }
+        };
+        let call = call.namespace(request.namespace.as_ref());
+        let answer = self.answered(class, &path, &call).await.map_err(|error| failure(&error))?;
+        let secret = match answer {
+            Some(secret) if mount.wraps_body() && is_deleted(&secret) => {
+                return Err(nothing(&path, "is deleted"));
+            }
+            Some(secret) => secret,
+            None if verb == kv::Verb::Write => Secret::default(),
+            None => return Err(nothing(&path, "holds no secret")),
+        };
+        let kind = if mount == Mount::Kv1 { Kind::Kv1 } else { Kind::Other };
+        Ok(Answer { secret: Arc::new(secret), kind })
+    }
+}
+
+impl Fetch for VaultFetch {
+    async fn fetch(&self, request: SecretRequest, repeat: bool) -> Result<Answer, Failure> {
+        let start = self.clock.now();
+        let class = if repeat { Class::Repeat } else { Class::First };
+        let answer = self.send(&request, class).await;
+        tracing::trace!(target: "agent.store", %request, took = ?self.clock.now() - start, ok = answer.is_ok(), "fetched");
+        answer
+    }
+
+    async fn renew(&self, request: SecretRequest, secret: Arc<Secret>) -> Result<Answer, Failure> {
+        let path = if secret.lease_id.is_empty() { "auth/token/renew-self" } else { "sys/leases/renew" };
+        let result = match &secret.auth {
+            Some(auth) if secret.lease_id.is_empty() => {
+                let body = Body::json(&serde_json::json!({ "increment": 0 }));
+                let call = Call::write(path, body, Product::Templating)
+                    .namespace(request.namespace.as_ref())
+                    .token(&auth.client_token);
+                // Not `answered`: this one is made with the secret's own token.
+                self.gate.send(Class::Repeat, path, &call).await
+            }
+            _ => {
+                let body = Body::json(&serde_json::json!({ "lease_id": secret.lease_id, "increment": 0 }));
+                let call = Call::write(path, body, Product::Templating).namespace(request.namespace.as_ref());
+                let pass = self.gate.pass(Class::Repeat, path).await;
+                let Some(token) = self.token() else { return Err(nothing(path, "needs a token")) };
+                let result = self.gate.upstream().send(&call.token(&token)).await;
+                self.gate.report(path, &result);
+                drop(pass);
+                result
+            }
+        };
+        let own_token = secret.lease_id.is_empty();
+        let answer = result.map_err(|error| {
+            let mut failure = failure(&error);
+            // A child token that is dead says nothing about our own.
+            if own_token && failure.class == FailureClass::InvalidToken {
+                failure.class = FailureClass::Refused;
+            }
+            failure
+        })?;
+        let secret = answer.ok_or_else(|| nothing(path, "gave no answer"))?;
+        Ok(Answer { secret: Arc::new(secret), kind: Kind::Other })
+    }
+}
+
+fn body(fields: &Params, wrapped: bool) -> Body {
+    let fields: BTreeMap<&str, &str> =
+        fields.iter().map(|(key, value)| (key.as_ref(), value.as_ref())).collect();
+    if wrapped { Body::json(&BTreeMap::from([("data", fields)])) } else { Body::json(&fields) }
+}
+
+/// A version that was deleted or destroyed answers with its metadata alone.
+fn is_deleted(secret: &Secret) -> bool {
+    let Some(data) = &secret.data else { return false };
+    let gone = matches!(data.get("data"), None | Some(Value::Null));
+    let marks = data.get("metadata").is_some_and(|metadata| {
+        metadata.get("deletion_time").and_then(Value::as_str).is_some_and(|time| !time.is_empty())
+            || metadata.get("destroyed") == Some(&Value::Bool(true))
+    });
+    gone && marks
+}
+
+fn nothing(path: &str, why: &str) -> Failure {
+    Failure {
+        class: FailureClass::Missing,
+        message: format!("no secret exists at {path}: it {why}"),
+        retry_after: None,
+    }
+}
+
+fn failure(error: &VaultError) -> Failure {
+    let class = match error {
+        VaultError::Denied(_) => FailureClass::Denied,
+        VaultError::InvalidToken(_) => FailureClass::InvalidToken,
+        VaultError::Missing(_) => FailureClass::Missing,
+        VaultError::Invalid(_) => FailureClass::Refused,
+        VaultError::Sealed(_) | VaultError::Standby(_) | VaultError::Busy(_) | VaultError::Server(_) => {
+            FailureClass::Busy
+        }
+        VaultError::Malformed { .. } | VaultError::Redirect { .. } => FailureClass::Busy,
+        VaultError::Unreachable { .. } | VaultError::Broken { .. } | VaultError::Timeout { .. } => {
+            FailureClass::Unreachable
+        }
+    };
+    let mut message = chain(error);
+    if let Some(hint) = error.hint() {
+        message.push_str(&format!(" ({hint})"));
+    }
+    Failure { class, message, retry_after: error.retry_after() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(data: &str) -> Secret {
+        Secret { data: Some(Value::from_json(data).unwrap()), ..Secret::default() }
+    }
+
+    #[test]
+    fn only_versions_without_data_count_as_deleted() {
+        let deleted =
+            r#"{"data":null,"metadata":{"deletion_time":"2026-01-02T03:04:05Z","destroyed":false}}"#;
+        let destroyed = r#"{"data":null,"metadata":{"deletion_time":"","destroyed":true}}"#;
+        let later =
+            r#"{"data":{"a":"b"},"metadata":{"deletion_time":"2099-01-02T03:04:05Z","destroyed":false}}"#;
+        let empty = r#"{"data":null,"metadata":{"deletion_time":"","destroyed":false}}"#;
+        assert!(is_deleted(&secret(deleted)) && is_deleted(&secret(destroyed)));
+        assert!(!is_deleted(&secret(later)) && !is_deleted(&secret(empty)));
+    }
+
+    #[test]
+    fn bodies_are_wrapped_for_version_two_only() {
+        let fields: Params = [("a".into(), "b=c".into())].into();
+        assert_eq!(body(&fields, false).as_bytes(), br#"{"a":"b=c"}"#);
+        assert_eq!(body(&fields, true).as_bytes(), br#"{"data":{"a":"b=c"}}"#);
+    }
+}

@@ -1,0 +1,318 @@
+//! The one task that owns all requests: one timer queue, bounded fetches, the last good answers as a snapshot.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::sync::{mpsc, watch};
+use tokio_util::time::{DelayQueue, delay_queue::Key};
+use tracing::{debug, info, warn};
+
+use super::{
+    entry::{Answer, Effect, Entry, EntryEvent, Failure, FailureClass},
+    fetch::Fetch,
+    request::SecretRequest,
+    schedule::{LONGEST_SLEEP, Policy, Settings},
+    snapshot::{Failed, Snapshot},
+};
+use crate::{auth::TokenState, chance::Chance, clock::Clock, vault::secret::Secret};
+
+/// The store's end of its channels.
+pub struct Store<F> {
+    fetch: Arc<F>,
+    clock: Clock,
+    settings: Settings,
+    wants: mpsc::Receiver<BTreeSet<SecretRequest>>,
+    token: watch::Receiver<TokenState>,
+    heal: mpsc::Sender<u64>,
+    snapshot: watch::Sender<Snapshot>,
+    slots: HashMap<SecretRequest, Slot>,
+    timers: DelayQueue<SecretRequest>,
+    flights: FuturesUnordered<Flight>,
+    current: Option<Current>,
+    /// Whether any token has come yet.
+    started: bool,
+    /// Generation of the last token that the server called invalid.
+    refused: Option<u64>,
+    /// Grows with every slot made, so that an answer to a forgotten request is not taken for a new one's.
+    serial: u64,
+    chance: Chance,
+}
+
+/// What others hold of the store.
+#[derive(Debug)]
+pub struct StoreHandle {
+    /// Send the whole set of requests that templates need; what is not in it is forgotten.
+    pub wants: mpsc::Sender<BTreeSet<SecretRequest>>,
+    /// The answers so far.
+    pub snapshot: watch::Receiver<Snapshot>,
+    /// Generations of tokens that the server called invalid: a new login is needed.
+    pub heal: mpsc::Receiver<u64>,
+}
+
+type Flight = Pin<Box<dyn Future<Output = (SecretRequest, u64, Result<Answer, Failure>)> + Send>>;
+
+struct Slot {
+    entry: Entry,
+    timer: Option<Key>,
+    serial: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Current {
+    generation: u64,
+    expires: Option<tokio::time::Instant>,
+}
+
+impl<F: Fetch> Store<F> {
+    /// A store and the handle to it. Nothing happens before [`Store::run`].
+    pub fn new(
+        fetch: F,
+        clock: Clock,
+        settings: Settings,
+        token: watch::Receiver<TokenState>,
+    ) -> (Self, StoreHandle) {
+        let (wants_in, wants) = mpsc::channel(16);
+        let (heal, heal_out) = mpsc::channel(16);
+        let (snapshot, snapshot_out) = watch::channel(Snapshot::default());
+        let store = Self {
+            fetch: Arc::new(fetch),
+            clock,
+            settings,
+            wants,
+            token,
+            heal,
+            snapshot,
+            slots: HashMap::new(),
+            timers: DelayQueue::new(),
+            flights: FuturesUnordered::new(),
+            current: None,
+            started: false,
+            refused: None,
+            serial: 0,
+            chance: Chance::system(),
+        };
+        (store, StoreHandle { wants: wants_in, snapshot: snapshot_out, heal: heal_out })
+    }
+
+    /// Runs until nobody wants anything any more (all handles are dropped).
+    pub async fn run(mut self) {
+        self.take_token();
+        let mut auth_is_there = true;
+        loop {
+            tokio::select! {
+                biased;
+                wanted = self.wants.recv() => match wanted {
+                    Some(wanted) => self.want(wanted),
+                    None => return,
+                },
+                changed = self.token.changed(), if auth_is_there => match changed {
+                    Ok(()) => self.take_token(),
+                    Err(_) => auth_is_there = false,
+                },
+                Some(landed) = self.flights.next() => self.land_all(landed),
+                Some(expired) = self.timers.next() => {
+                    let request = expired.into_inner();
+                    if let Some(slot) = self.slots.get_mut(&request) {
+                        slot.timer = None;
+                    }
+                    self.feed(&request, EntryEvent::Due);
+                }
+            }
+        }
+    }
+
+    fn want(&mut self, wanted: BTreeSet<SecretRequest>) {
+        let gone: Vec<SecretRequest> =
+            self.slots.keys().filter(|request| !wanted.contains(*request)).cloned().collect();
+        for request in &gone {
+            debug!(target: "agent.store", %request, "no template uses this secret any more");
+            if let Some(key) = self.slots.remove(request).and_then(|slot| slot.timer) {
+                self.timers.remove(&key);
+            }
+        }
+        if !gone.is_empty() {
+            self.publish(|answers, failed| {
+                for request in &gone {
+                    answers.remove(request);
+                    failed.remove(request);
+                }
+            });
+        }
+        for request in wanted {
+            if self.slots.contains_key(&request) {
+                continue;
+            }
+            self.serial += 1;
+            self.slots
+                .insert(request.clone(), Slot { entry: Entry::new(), timer: None, serial: self.serial });
+            if let Some(current) = self.current {
+                let event =
+                    EntryEvent::Token { generation: current.generation, dead: false, old_expires: None };
+                self.feed(&request, event);
+            }
+        }
+    }
+
+    fn take_token(&mut self) {
+        let state = self.token.borrow_and_update().clone();
+        if state.token().is_none() {
+            return;
+        }
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        let expires = state.login.as_ref().and_then(|login| login.expires);
+        let expires =
+            expires.map(|end| now + end.duration_since(wall).unwrap_or_default().min(LONGEST_SLEEP));
+        let current = Current { generation: state.generation(), expires };
+        let old = self.current.replace(current).filter(|old| old.generation != current.generation);
+        if old.is_none() && self.started {
+            return;
+        }
+        self.started = true;
+        let event = EntryEvent::Token {
+            generation: current.generation,
+            dead: old.is_some_and(|old| {
+                self.refused == Some(old.generation) || old.expires.is_some_and(|end| end <= now)
+            }),
+            old_expires: old.and_then(|old| old.expires),
+        };
+        let requests: Vec<SecretRequest> = self.slots.keys().cloned().collect();
+        for request in requests {
+            self.feed(&request, event.clone());
+        }
+    }
+
+    /// Takes one answer and all others that are already there, then publishes once.
+    fn land_all(&mut self, first: (SecretRequest, u64, Result<Answer, Failure>)) {
+        let mut landed = vec![first];
+        while let Some(Some(next)) = futures_util::FutureExt::now_or_never(self.flights.next()) {
+            landed.push(next);
+        }
+        let mut news = Vec::new();
+        for (request, serial, result) in landed {
+            if self.slots.get(&request).is_none_or(|slot| slot.serial != serial) {
+                continue;
+            }
+            note(&request, &result);
+            self.feed(&request, EntryEvent::Answered(result));
+            if let Some(slot) = self.slots.get(&request) {
+                news.push((request, slot.entry.good().cloned(), failed_view(&slot.entry)));
+            }
+        }
+        self.publish(|answers, failures| {
+            for (request, good, failed) in news {
+                if let Some(secret) = good
+                    && !answers.get(&request).is_some_and(|known| same_meaning(known, &secret))
+                {
+                    answers.insert(request.clone(), secret);
+                }
+                match failed {
+                    Some(failed) => failures.insert(request, failed),
+                    None => failures.remove(&request),
+                };
+            }
+        });
+    }
+
+    fn feed(&mut self, request: &SecretRequest, event: EntryEvent) {
+        let Some(slot) = self.slots.get_mut(request) else { return };
+        let mut policy = Policy::new(&self.settings, self.clock, &self.chance);
+        let effect = slot.entry.on(event, &request.verb, &mut policy);
+        self.carry_out(request, effect);
+    }
+
+    fn carry_out(&mut self, request: &SecretRequest, effect: Effect) {
+        let Some(slot) = self.slots.get_mut(request) else { return };
+        if !matches!(effect, Effect::Nothing)
+            && let Some(key) = slot.timer.take()
+        {
+            self.timers.remove(&key);
+        }
+        match effect {
+            Effect::Nothing => {}
+            Effect::Sleep(until) => {
+                let wait = until.saturating_duration_since(self.clock.now()).min(LONGEST_SLEEP);
+                slot.timer = Some(self.timers.insert(request.clone(), wait));
+            }
+            Effect::Park { heal } => {
+                if heal
+                    && let Some(current) = &self.current
+                    && self.refused != Some(current.generation)
+                {
+                    self.refused = Some(current.generation);
+                    // A full channel means that the wish is already known.
+                    let _ = self.heal.try_send(current.generation);
+                }
+            }
+            Effect::Fetch { repeat } => self.launch(request, move |fetch, request| {
+                Box::pin(async move { fetch.fetch(request, repeat).await })
+            }),
+            Effect::Renew(secret) => self.launch(request, move |fetch, request| {
+                Box::pin(async move { fetch.renew(request, secret).await })
+            }),
+        }
+    }
+
+    fn launch<S>(&mut self, request: &SecretRequest, send: S)
+    where
+        S: FnOnce(Arc<F>, SecretRequest) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>,
+    {
+        let Some(slot) = self.slots.get(request) else { return };
+        let answer = send(self.fetch.clone(), request.clone());
+        let (request, serial) = (request.clone(), slot.serial);
+        self.flights.push(Box::pin(async move { (request, serial, answer.await) }));
+    }
+
+    fn publish(
+        &self,
+        change: impl FnOnce(&mut HashMap<SecretRequest, Arc<Secret>>, &mut HashMap<SecretRequest, Failed>),
+    ) {
+        self.snapshot.send_modify(|snapshot| {
+            change(Arc::make_mut(&mut snapshot.answers), Arc::make_mut(&mut snapshot.failed));
+            snapshot.generation += 1;
+        });
+    }
+}
+
+fn failed_view(entry: &Entry) -> Option<Failed> {
+    entry.failed().map(|(tries, failure)| Failed {
+        tries: *tries,
+        class: failure.class,
+        message: failure.message.as_str().into(),
+        next_try: entry.next_at(),
+    })
+}
+
+/// Every answer has an id of its own; nothing needs to be rendered anew for that.
+fn same_meaning(a: &Secret, b: &Secret) -> bool {
+    a.data == b.data
+        && a.lease_id == b.lease_id
+        && a.lease_duration == b.lease_duration
+        && a.renewable == b.renewable
+        && a.warnings == b.warnings
+        && a.auth == b.auth
+        && a.wrap_info == b.wrap_info
+}
+
+fn note(request: &SecretRequest, result: &Result<Answer, Failure>) {
+    match result {
+        Ok(Answer { secret, .. }) if secret.lease_id.is_empty() => {
+            debug!(target: "agent.store", %request, "secret is here")
+        }
+        Ok(Answer { secret, .. }) => info!(
+            target: "agent.store", %request, lease_duration = secret.lease_duration, renewable = secret.renewable,
+            "leased secret is here"
+        ),
+        Err(failure) if failure.class == FailureClass::Unreachable => {
+            debug!(target: "agent.store", %request, error = %failure.message, "no answer");
+        }
+        Err(failure) => warn!(target: "agent.store", %request, error = %failure.message, "request failed"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

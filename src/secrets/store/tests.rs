@@ -1,0 +1,249 @@
+use std::{
+    sync::Mutex,
+    time::{Duration, SystemTime},
+};
+
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::{
+    auth::{AuthId, Login},
+    secrets::request::Verb,
+    vault::{lifetime::Rules, path::VaultPath, secret::Secret, token::Token},
+};
+
+/// A server that writes down what is asked, and answers when and as the test says.
+#[derive(Clone, Default)]
+struct Fake(Arc<Mutex<FakeState>>);
+
+#[derive(Default)]
+struct FakeState {
+    asked: Vec<String>,
+    waiting: HashMap<String, Vec<oneshot::Sender<Result<Answer, Failure>>>>,
+}
+
+impl Fake {
+    async fn ask(&self, what: String) -> Result<Answer, Failure> {
+        let (answer, wait) = oneshot::channel();
+        {
+            let mut state = self.0.lock().unwrap();
+            state.asked.push(what.clone());
+            state.waiting.entry(what).or_default().push(answer);
+        }
+        wait.await.unwrap()
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.0.lock().unwrap().asked.clone()
+    }
+
+    fn answer(&self, what: &str, answer: Result<Secret, FailureClass>) {
+        let waiting = self.0.lock().unwrap().waiting.get_mut(what).and_then(Vec::pop);
+        let answer = answer
+            .map(|secret| Answer { secret: Arc::new(secret), kind: crate::vault::lifetime::Kind::Other })
+            .map_err(|class| Failure { class, message: "no".into(), retry_after: None });
+        waiting.unwrap_or_else(|| panic!("nobody asked for {what}")).send(answer).unwrap();
+    }
+}
+
+impl Fetch for Fake {
+    async fn fetch(&self, request: SecretRequest, _repeat: bool) -> Result<Answer, Failure> {
+        self.ask(request.to_string()).await
+    }
+
+    async fn renew(&self, request: SecretRequest, _secret: Arc<Secret>) -> Result<Answer, Failure> {
+        self.ask(format!("renew {}", request.path)).await
+    }
+}
+
+fn request(path: &str) -> SecretRequest {
+    let (path, params) = VaultPath::parse(path).unwrap();
+    SecretRequest { auth: AuthId::default(), namespace: None, verb: Verb::Read, path, params }
+}
+
+fn token(generation: u64, seconds: u64, clock: Clock) -> TokenState {
+    let login = Login {
+        token: Token::new("hvs.x"),
+        accessor: String::new(),
+        generation,
+        ttl: Duration::from_secs(seconds),
+        expires: Some(clock.wall() + Duration::from_secs(seconds)),
+        renewable: true,
+        policies: Vec::new(),
+        wrapped: None,
+    };
+    TokenState { login: Some(Arc::new(login)), ..TokenState::default() }
+}
+
+struct Bench {
+    server: Fake,
+    clock: Clock,
+    tokens: watch::Sender<TokenState>,
+    handle: StoreHandle,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Bench {
+    #[expect(clippy::disallowed_methods, reason = "the test plays the agent")]
+    fn start() -> Self {
+        let clock = Clock::starting_at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000));
+        let settings = Settings {
+            rules: Rules {
+                static_interval: Duration::from_secs(300),
+                static_interval_is_set: false,
+                threshold: 0.9,
+            },
+            retry_base: Duration::from_millis(250),
+            retry_cap: Duration::from_secs(60),
+            retries: Some(12),
+        };
+        let (tokens, watched) = watch::channel(TokenState::default());
+        let server = Fake::default();
+        let (store, handle) = Store::new(server.clone(), clock, settings, watched);
+        let task = tokio::spawn(store.run());
+        Self { server, clock, tokens, handle, task }
+    }
+
+    async fn want(&self, paths: &[&str]) {
+        self.handle.wants.send(paths.iter().map(|path| request(path)).collect()).await.unwrap();
+        self.settle().await;
+    }
+
+    /// Lets everything that is ready happen; paused time stands still meanwhile.
+    async fn settle(&self) {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn pass(&self, seconds: u64) {
+        for _ in 0..seconds {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            self.settle().await;
+        }
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.handle.snapshot.borrow().get(&request(path)).is_some()
+    }
+}
+
+fn leased(seconds: i64) -> Secret {
+    Secret { lease_id: "l".into(), lease_duration: seconds, renewable: true, ..Secret::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_starts_every_request_side_by_side_and_answers_land_in_the_snapshot() {
+    let bench = Bench::start();
+    bench.want(&["kv/a", "kv/b"]).await;
+    assert!(bench.server.asked().is_empty(), "no token, no request");
+    bench.tokens.send(token(1, 3600, bench.clock)).unwrap();
+    bench.settle().await;
+    let mut asked = bench.server.asked();
+    asked.sort();
+    assert_eq!(asked, ["read kv/a", "read kv/b"]);
+    bench.server.answer("read kv/b", Ok(Secret::default()));
+    bench.settle().await;
+    assert!(bench.has("kv/b") && !bench.has("kv/a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_always_fails_leaves_the_others_quiet() {
+    let bench = Bench::start();
+    bench.tokens.send(token(1, 360_000, bench.clock)).unwrap();
+    bench.want(&["kv/bad", "db/good"]).await;
+    bench.server.answer("read db/good", Ok(leased(100_000)));
+    bench.settle().await;
+    for _ in 0..600 {
+        if bench
+            .server
+            .0
+            .lock()
+            .unwrap()
+            .waiting
+            .get("read kv/bad")
+            .is_some_and(|waiting| !waiting.is_empty())
+        {
+            bench.server.answer("read kv/bad", Err(FailureClass::Denied));
+        }
+        bench.pass(1).await;
+    }
+    let asked = bench.server.asked();
+    assert_eq!(asked.iter().filter(|what| *what == "read db/good").count(), 1);
+    let bad = asked.iter().filter(|what| *what == "read kv/bad").count();
+    assert!((12..20).contains(&bad), "{bad} tries in ten minutes");
+    let snapshot = bench.handle.snapshot.borrow();
+    assert_eq!(snapshot.failed[&request("kv/bad")].class, FailureClass::Denied);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_token_re_reads_nothing_that_lives_on() {
+    let bench = Bench::start();
+    bench.tokens.send(token(1, 36_000, bench.clock)).unwrap();
+    bench.want(&["kv/a", "db/b"]).await;
+    bench.server.answer("read kv/a", Ok(Secret::default()));
+    bench.server.answer("read db/b", Ok(leased(36_000)));
+    bench.settle().await;
+    bench.tokens.send(token(2, 36_000, bench.clock)).unwrap();
+    bench.pass(60).await;
+    assert_eq!(bench.server.asked().len(), 2, "{:?}", bench.server.asked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalid_token_is_reported_once_and_its_leases_are_read_anew_with_the_next() {
+    let mut bench = Bench::start();
+    bench.tokens.send(token(1, 36_000, bench.clock)).unwrap();
+    bench.want(&["kv/a", "kv/b", "db/c"]).await;
+    bench.server.answer("read db/c", Ok(leased(36_000)));
+    bench.server.answer("read kv/a", Err(FailureClass::InvalidToken));
+    bench.server.answer("read kv/b", Err(FailureClass::InvalidToken));
+    bench.settle().await;
+    assert_eq!(bench.handle.heal.try_recv(), Ok(1));
+    assert!(bench.handle.heal.try_recv().is_err(), "one wish per token");
+    bench.tokens.send(token(2, 36_000, bench.clock)).unwrap();
+    bench.settle().await;
+    let mut again = bench.server.asked().split_off(3);
+    again.sort();
+    assert_eq!(again, ["read db/c", "read kv/a", "read kv/b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_wants_is_forgotten_and_a_late_answer_changes_nothing() {
+    let bench = Bench::start();
+    bench.tokens.send(token(1, 36_000, bench.clock)).unwrap();
+    bench.want(&["kv/a"]).await;
+    bench.want(&[]).await;
+    bench.want(&["kv/a"]).await;
+    assert_eq!(bench.server.asked().len(), 2);
+    // The second question is answered first; the first answer belongs to a request that is gone.
+    bench.server.answer("read kv/a", Ok(Secret { request_id: "new".into(), ..Secret::default() }));
+    bench.settle().await;
+    bench.server.answer("read kv/a", Ok(leased(5)));
+    bench.settle().await;
+    assert_eq!(bench.handle.snapshot.borrow().get(&request("kv/a")).unwrap().request_id, "new");
+    bench.want(&[]).await;
+    assert!(!bench.has("kv/a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_equal_answer_is_no_news() {
+    let bench = Bench::start();
+    bench.tokens.send(token(1, 36_000, bench.clock)).unwrap();
+    bench.want(&["kv/a"]).await;
+    bench.server.answer("read kv/a", Ok(Secret { request_id: "1".into(), ..Secret::default() }));
+    bench.settle().await;
+    let before = bench.handle.snapshot.borrow().get(&request("kv/a")).unwrap().clone();
+    bench.pass(290).await;
+    bench.server.answer("read kv/a", Ok(Secret { request_id: "2".into(), ..Secret::default() }));
+    bench.settle().await;
+    let after = bench.handle.snapshot.borrow().get(&request("kv/a")).unwrap().clone();
+    assert!(Arc::ptr_eq(&before, &after));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_when_nobody_listens() {
+    let Bench { handle, task, tokens, .. } = Bench::start();
+    drop(handle);
+    drop(tokens);
+    tokio::time::timeout(Duration::from_secs(1), task).await.unwrap().unwrap();
+}
