@@ -20,6 +20,8 @@ pub(super) struct Source {
     pub(super) modules: Vec<String>,
     /// Names of the modules that exist for tests only.
     pub(super) test_modules: Vec<String>,
+    /// Whether the file says what it is for (`//!`).
+    pub(super) has_purpose: bool,
     /// Lines without those of tests.
     pub(super) lines: usize,
     /// Name, first line and length of each function.
@@ -32,6 +34,7 @@ impl Source {
         let file: File = syn::parse_file(text)?;
         let mut reader = Reader { module: module.to_vec(), source: Self::default(), test_lines: 0 };
         reader.visit_file(&file);
+        reader.source.has_purpose = file.attrs.iter().any(|attribute| attribute.path().is_ident("doc"));
         reader.source.lines = text.lines().count().saturating_sub(reader.test_lines);
         Ok(reader.source)
     }
@@ -266,6 +269,7 @@ mod tests {
                     #[cfg(test)]\nmod more;\n#[cfg(test)]\nfn f() {}\n";
         let source = parse(text, &["x"]);
         assert_eq!(source.lines, 4);
+        assert!(source.has_purpose);
         assert_eq!(source.imports.len(), 1);
         assert_eq!(source.test_modules, ["tests", "more"]);
         assert!(source.functions.is_empty());

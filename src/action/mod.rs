@@ -76,13 +76,14 @@ async fn run(action: &ActionSpec, environment: &Environment) -> Result<(), Comma
     command::run(form, timeout.filter(|limit| *limit > Duration::ZERO), &environment).await
 }
 
-/// Arguments may hold what was meant for the command only.
+/// The program only: arguments and variables may hold what was meant for the command alone.
 fn in_short(action: &ActionSpec) -> String {
     let ActionSpec::Command { form, .. } = action;
     match form {
         CommandForm::Argv(argv) => argv.first().cloned().unwrap_or_default(),
         CommandForm::Shell(line) => {
-            format!("sh -c {}…", line.split_whitespace().next().unwrap_or_default())
+            let program = line.split_whitespace().find(|word| !word.contains('=')).unwrap_or_default();
+            format!("sh -c {program}…")
         }
     }
 }

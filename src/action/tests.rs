@@ -62,7 +62,7 @@ async fn one_failure_is_told_with_its_place_and_the_rest_still_runs() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     let batch = [
-        template("bad", vec![shell("exit 7 # --password=canary")]),
+        template("bad", vec![shell("PASSWORD=canary; exit 7 # --password=canary")]),
         template("good", vec![append("ran", &out)]),
     ];
     let failures = run_batch(&batch, &environment()).await;

@@ -8,7 +8,11 @@ pub mod log_file;
 #[cfg(test)]
 mod tests;
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    time::Duration,
+};
 
 use tracing_subscriber::{Registry, layer::SubscriberExt};
 
@@ -79,12 +83,24 @@ pub fn start(config: &LogConfig, console: Console, clock: Clock) -> Result<Level
     let layer = LineLayer::new(config.format, level.clone(), clock, outputs);
     tracing::subscriber::set_global_default(Registry::default().with(layer))
         .map_err(|_| StartError::Twice)?;
-    std::panic::set_hook(Box::new(report_panic));
+    guard_panics();
     Ok(level)
 }
 
-/// Says where, never what: the payload of a panic may hold anything.
+/// Makes panics say where they were, never what they hold. [`start`] does it too; to be called first in `main`, so
+/// that it holds before there is a log.
+pub fn guard_panics() {
+    std::panic::set_hook(Box::new(report_panic));
+}
+
+const PANIC: &str = "internal error: this is a bug in decant, please report the place";
+
+/// The payload of a panic may hold anything, a secret for instance.
 fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    tracing::error!(target: "agent", %place, "internal error: this is a bug in decant, please report the place");
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!(target: "agent", %place, "{PANIC}");
+    } else {
+        writeln!(io::stderr(), "{PANIC}: {place}").ok();
+    }
 }
