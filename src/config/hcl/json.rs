@@ -9,12 +9,11 @@ use super::{Body, Item, Kind, MAX_DEPTH, Name, Pos, SyntaxError, Value, cursor::
 pub(super) fn parse(text: &str) -> Result<Body, SyntaxError> {
     let mut parser = Parser { cursor: Cursor::new(text), depth: 0 };
     parser.skip_blanks();
-    let body = parser.object()?;
+    let mut body = parser.object()?;
     parser.skip_blanks();
-    match parser.cursor.peek() {
-        None => Ok(body),
-        Some(_) => Err(parser.unexpected("the end of the file").hint("a JSON file holds one object")),
-    }
+    // The original stops reading here.
+    body.ignored_from = parser.cursor.peek().map(|_| parser.cursor.pos());
+    Ok(body)
 }
 
 struct Parser<'a> {
@@ -54,7 +53,7 @@ impl Parser<'_> {
             self.separator('}', "`,` or `}`")?;
         }
         self.depth -= 1;
-        Ok(Body { items })
+        Ok(Body { items, ignored_from: None })
     }
 
     fn item(&mut self) -> Result<Item, SyntaxError> {
@@ -74,17 +73,11 @@ impl Parser<'_> {
         Ok(Item { key, labels: Vec::new(), value })
     }
 
-    /// A comma with something behind it, or the closing character, which is not taken.
+    /// A comma, or the closing character, which is not taken. As in the original, a comma may stand before it.
     fn separator(&mut self, close: char, expected: &str) -> Result<(), SyntaxError> {
         self.skip_blanks();
-        let comma = self.cursor.pos();
         if self.cursor.eat(',') {
             self.skip_blanks();
-            if self.cursor.peek() == Some(close) {
-                return Err(SyntaxError::new(comma, format!("found `,` before `{close}`"))
-                    .expected(format!("`{close}`"))
-                    .hint("JSON has no comma behind the last entry"));
-            }
             return Ok(());
         }
         if self.cursor.peek() == Some(close) { Ok(()) } else { Err(self.unexpected(expected)) }
@@ -172,6 +165,10 @@ impl Parser<'_> {
             Some('n') => '\n',
             Some('r') => '\r',
             Some('t') => '\t',
+            // Not JSON, but the original reads them.
+            Some('a') => '\u{7}',
+            Some('v') => '\u{b}',
+            Some('x') => char::from(u8::try_from(self.digits(pos, 2)?).unwrap_or(b'?')),
             Some('u') => return self.unicode(pos),
             _ => {
                 return Err(SyntaxError::new(pos, "found an escape that JSON doesn't have")
@@ -183,7 +180,7 @@ impl Parser<'_> {
 
     /// `\uXXXX`, or two of them for a character beyond 16 bits. A lone half becomes the replacement character.
     fn unicode(&mut self, pos: Pos) -> Result<char, SyntaxError> {
-        let first = self.four_digits(pos)?;
+        let first = self.digits(pos, 4)?;
         if !(0xd800..0xdc00).contains(&first) || !self.cursor.rest().starts_with("\\u") {
             return Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER));
         }
@@ -196,13 +193,16 @@ impl Parser<'_> {
         Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
-    fn four_digits(&mut self, pos: Pos) -> Result<u32, SyntaxError> {
+    fn digits(&mut self, pos: Pos, count: usize) -> Result<u32, SyntaxError> {
         let mut code = 0;
-        for _ in 0..4 {
+        for _ in 0..count {
             let digit = self.cursor.bump().and_then(|c| c.to_digit(16));
             let Some(digit) = digit else {
-                return Err(SyntaxError::new(pos, "found `\\u` without four hexadecimal digits")
-                    .expected("for instance \\u00e9"));
+                return Err(SyntaxError::new(
+                    pos,
+                    format!("found an escape without {count} hexadecimal digits"),
+                )
+                .expected("for instance \\u00e9"));
             };
             code = code * 16 + digit;
         }

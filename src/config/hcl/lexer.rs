@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(text(r#""\x41\101\u00e9\U0001F600""#), "AAé😀");
         assert_eq!(text(r#""\xc3\xa9""#), "é");
         assert_eq!(text(r#""a ${b \n {c} \"d\"} \n""#), "a ${b \\n {c} \\\"d\\\"} \n");
-        assert_eq!(text(r#""${a}${b \n}""#), "${a}${b \n}", "only the first of two neighbours is left alone");
+        assert_eq!(text(r#""${a}${b \n}\n""#), "${a}${b \\n}\n");
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct Name {
 pub struct Body {
     /// The entries.
     pub items: Vec<Item>,
+    /// JSON files only: where text begins that stands behind the one object and is ignored.
+    pub ignored_from: Option<Pos>,
 }
 
 /// `key = value`, `key { … }` or `key "label" { … }`.

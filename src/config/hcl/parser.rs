@@ -40,7 +40,7 @@ impl Parser<'_> {
                 self.take()?;
             }
         }
-        Ok(Body { items })
+        Ok(Body { items, ignored_from: None })
     }
 
     /// `key = value`, `key { … }`, `key "label" … { … }`.
@@ -149,12 +149,14 @@ impl Parser<'_> {
         self.deeper(pos)?;
         let mut values = Vec::new();
         while self.next.kind != TokenKind::CloseBracket {
+            // As in the original, commas may stand alone: [ , 1, , 2 ].
+            if self.next.kind == TokenKind::Comma {
+                self.take()?;
+                continue;
+            }
             values.push(self.value(key)?);
             match self.next.kind {
-                TokenKind::Comma => {
-                    self.take()?;
-                }
-                TokenKind::CloseBracket => {}
+                TokenKind::Comma | TokenKind::CloseBracket => {}
                 _ => {
                     let found = format!("found {} in the list of `{}`", self.next.kind.words(), key.text);
                     return Err(SyntaxError::new(self.next.pos, found).expected("`,` or `]`"));

@@ -10,8 +10,6 @@ pub(super) fn unindent(body: &str, indent: &str) -> String {
 }
 
 /// Resolves escapes outside `${…}`. `None`: the bytes written with `\x` are not UTF-8.
-///
-/// As in the original, a second `${…}` directly behind another is not left alone.
 pub(super) fn unescape(raw: &str) -> Option<String> {
     if !raw.contains('\\') {
         return Some(raw.to_owned());
@@ -23,8 +21,9 @@ pub(super) fn unescape(raw: &str) -> Option<String> {
             let end = interpolation_end(rest);
             out.extend_from_slice(&rest.as_bytes()[..end]);
             rest = &rest[end..];
+        } else {
+            rest = unescape_one(rest, &mut out);
         }
-        rest = unescape_one(rest, &mut out);
     }
     String::from_utf8(out).ok()
 }

@@ -30,6 +30,10 @@ pub fn read(body: &Body, file: &Arc<Path>) -> Result<Raw, Vec<Problem>> {
     let cx = &mut Context { file, errors: Vec::new(), warnings: Vec::new() };
     let top = Block { schema: &schema::FILE, body, label: None, pos: Pos { line: 1, column: 1 } };
     top.check_keys(cx);
+    if let Some(pos) = body.ignored_from {
+        let problem = Problem::warning("everything from here on is ignored").expected("the end of the file");
+        cx.warn(pos, problem.hint("a JSON file holds one object"));
+    }
     let mut raw = Raw {
         vault: server::read(cx, &top),
         auto_auth: auto_auth::read(cx, &top),

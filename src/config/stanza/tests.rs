@@ -32,6 +32,16 @@ fn long_names_and_values_are_cut_in_messages() {
 }
 
 #[test]
+fn text_behind_the_object_of_a_json_file_is_named() {
+    let raw = read_text("{\"pid_file\": \"/a\"}\n{\"log_level\": \"debug\"}").unwrap();
+    assert_eq!(raw.log.level, None);
+    assert_eq!(
+        raw.warnings[0].to_string(),
+        "a.hcl:2:1: everything from here on is ignored\n  expected: the end of the file\n  hint: a JSON file holds one object"
+    );
+}
+
+#[test]
 fn a_label_counts_only_without_a_type_and_alone() {
     let kind = |method: &str| {
         let raw = read_text(&format!("auto_auth {{\n {method}\n}}")).unwrap();
