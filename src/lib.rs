@@ -13,6 +13,7 @@ pub mod chance;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dev;
 pub mod http;
 pub mod jwt;
 pub mod origin;

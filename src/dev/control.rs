@@ -1,0 +1,226 @@
+//! The server's own paths, `/dev/v1/`: faults, journal, clock, service-account tokens. No real server has them.
+
+use std::time::Duration;
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{fault::Fault, issuer::Claims, journal::Filter, shared::Shared};
+
+/// How long a waiting request waits when it doesn't say.
+const DEFAULT_WAIT: u64 = 30;
+
+pub(super) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
+        .route("/faults/{id}", get(fault).delete(remove_fault))
+        .route("/faults/{id}/release", post(release))
+        .route("/journal", get(journal).delete(clear_journal))
+        .route("/clock", get(clock).post(advance))
+        .route("/jwt", get(public_key).post(mint))
+        .route("/seal", post(seal))
+}
+
+/// What is wrong with a control request.
+struct Wrong(StatusCode, String);
+
+impl IntoResponse for Wrong {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"errors": [self.1]}))).into_response()
+    }
+}
+
+fn no_fault(id: u64) -> Wrong {
+    Wrong(StatusCode::NOT_FOUND, format!("there is no fault {id}; it may have been removed"))
+}
+
+async fn list_faults(State(shared): State<Shared>) -> Json<Value> {
+    Json(json!({"faults": shared.lock().faults.list()}))
+}
+
+async fn add_fault(
+    State(shared): State<Shared>,
+    body: axum::body::Bytes,
+) -> Result<(StatusCode, Json<Value>), Wrong> {
+    let fault: Fault = serde_json::from_slice(&body)
+        .map_err(|error| Wrong(StatusCode::BAD_REQUEST, format!("not a fault: {error}")))?;
+    let id = shared.change(|state| state.faults.add(fault));
+    Ok((StatusCode::CREATED, Json(json!({"id": id}))))
+}
+
+async fn clear_faults(State(shared): State<Shared>) -> StatusCode {
+    shared.change(|state| state.faults.clear());
+    StatusCode::NO_CONTENT
+}
+
+async fn remove_fault(State(shared): State<Shared>, Path(id): Path<u64>) -> Result<StatusCode, Wrong> {
+    if shared.change(|state| state.faults.remove(id)) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(no_fault(id))
+    }
+}
+
+/// What to wait for at one fault.
+#[derive(Deserialize)]
+struct FaultWait {
+    /// Until so many requests are held at once.
+    held: Option<u64>,
+    /// Until it has struck so often.
+    hits: Option<u64>,
+    /// Seconds.
+    timeout: Option<u64>,
+}
+
+async fn fault(
+    State(shared): State<Shared>,
+    Path(id): Path<u64>,
+    Query(wait): Query<FaultWait>,
+) -> Result<Response, Wrong> {
+    let limit = Duration::from_secs(wait.timeout.unwrap_or(DEFAULT_WAIT));
+    let reached = shared
+        .wait(limit, |state| {
+            state.faults.get(id).is_none_or(|armed| {
+                armed.held >= wait.held.unwrap_or(0) && armed.hits >= wait.hits.unwrap_or(0)
+            })
+        })
+        .await;
+    let state = shared.lock();
+    let armed = state.faults.get(id).ok_or_else(|| no_fault(id))?;
+    let status = if reached { StatusCode::OK } else { StatusCode::REQUEST_TIMEOUT };
+    Ok((status, Json(json!(armed))).into_response())
+}
+
+#[derive(Deserialize)]
+struct Release {
+    /// How many of the held requests; all when absent.
+    count: Option<u64>,
+}
+
+async fn release(
+    State(shared): State<Shared>,
+    Path(id): Path<u64>,
+    Query(release): Query<Release>,
+) -> Result<StatusCode, Wrong> {
+    match shared.change(|state| state.faults.release(id, release.count)) {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(no_fault(id)),
+    }
+}
+
+/// Which entries, and how many of them to wait for.
+#[derive(Deserialize)]
+struct JournalQuery {
+    method: Option<String>,
+    path: Option<String>,
+    status: Option<u16>,
+    #[serde(default)]
+    since: u64,
+    #[serde(default)]
+    arrived: bool,
+    #[serde(default)]
+    at_least: usize,
+    timeout: Option<u64>,
+}
+
+async fn journal(State(shared): State<Shared>, Query(query): Query<JournalQuery>) -> Response {
+    let filter = Filter {
+        method: query.method,
+        path: query.path,
+        status: query.status,
+        since: query.since,
+        arrived: query.arrived,
+    };
+    let limit = Duration::from_secs(query.timeout.unwrap_or(DEFAULT_WAIT));
+    let reached = shared.wait(limit, |state| state.journal.find(&filter).len() >= query.at_least).await;
+    let state = shared.lock();
+    let entries = state.journal.find(&filter);
+    let status = if reached { StatusCode::OK } else { StatusCode::REQUEST_TIMEOUT };
+    (status, Json(json!({"entries": entries, "last": state.journal.last()}))).into_response()
+}
+
+async fn clear_journal(State(shared): State<Shared>) -> StatusCode {
+    shared.change(|state| state.journal.clear());
+    StatusCode::NO_CONTENT
+}
+
+async fn clock(State(shared): State<Shared>) -> Json<Value> {
+    let now = shared.lock().core.clock.now();
+    Json(json!({"seconds": now.seconds(), "time": now.rfc3339()}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    /// Seconds by which the server's clock jumps ahead.
+    seconds: u64,
+}
+
+async fn advance(State(shared): State<Shared>, Json(advance): Json<Advance>) -> Json<Value> {
+    let now = shared.change(|state| {
+        state.core.clock.advance(Duration::from_secs(advance.seconds));
+        let now = state.core.clock.now();
+        state.core.expire(now);
+        now
+    });
+    Json(json!({"seconds": now.seconds(), "time": now.rfc3339()}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seal {
+    sealed: bool,
+}
+
+async fn seal(State(shared): State<Shared>, Json(seal): Json<Seal>) -> StatusCode {
+    shared.change(|state| state.core.sealed = seal.sealed);
+    StatusCode::NO_CONTENT
+}
+
+/// What a service-account token shall say; absent fields have the usual values.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JwtRequest {
+    namespace: String,
+    service_account: String,
+    audience: Option<Vec<String>>,
+    issuer: Option<String>,
+    /// Seconds; negative for a token that has expired.
+    lifetime: Option<i64>,
+    /// Seconds from now.
+    not_before: Option<i64>,
+    /// Seconds since 1970.
+    issued: Option<u64>,
+    /// Claims that replace or add to the others.
+    #[serde(default)]
+    claims: Map<String, Value>,
+}
+
+async fn mint(State(shared): State<Shared>, Json(request): Json<JwtRequest>) -> Result<Json<Value>, Wrong> {
+    let now = shared.lock().core.clock.now().seconds();
+    let usual = Claims::new(&request.namespace, &request.service_account, request.issued.unwrap_or(now));
+    let claims = Claims {
+        audience: request.audience.unwrap_or(usual.audience),
+        issuer: request.issuer.unwrap_or(usual.issuer),
+        lifetime: request.lifetime.unwrap_or(usual.lifetime),
+        not_before: request.not_before.unwrap_or(usual.not_before),
+        extra: request.claims,
+        ..usual
+    };
+    let jwt = shared
+        .issuer
+        .mint(&claims)
+        .map_err(|error| Wrong(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    Ok(Json(json!({"jwt": jwt})))
+}
+
+async fn public_key(State(shared): State<Shared>) -> Json<Value> {
+    Json(json!({"public_key": shared.issuer.public_pem()}))
+}

@@ -1,0 +1,108 @@
+//! Leases of dynamic secrets: their ids, times and owners.
+//!
+//! API: <https://developer.hashicorp.com/vault/api-docs/system/leases>.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{
+    answer::{Refusal, random_text},
+    lifetime::Limits,
+    moment::Moment,
+};
+
+/// One lease.
+#[derive(Clone, Debug)]
+pub(super) struct Lease {
+    pub(super) id: String,
+    /// The path whose read made it.
+    pub(super) path: String,
+    /// The token that it dies with.
+    pub(super) token: String,
+    pub(super) issued: Moment,
+    pub(super) expires: Moment,
+    pub(super) last_renewal: Option<Moment>,
+    pub(super) limits: Limits,
+    pub(super) renewable: bool,
+}
+
+/// All living leases.
+#[derive(Debug, Default)]
+pub(super) struct Leases {
+    by_id: BTreeMap<String, Lease>,
+    due: BTreeSet<(Moment, String)>,
+}
+
+/// What an engine wants leased.
+#[derive(Debug)]
+pub(super) struct LeaseSpec {
+    pub(super) limits: Limits,
+    pub(super) renewable: bool,
+}
+
+impl Leases {
+    pub(super) fn insert(
+        &mut self,
+        path: &str,
+        token: &str,
+        spec: &LeaseSpec,
+        now: Moment,
+    ) -> (Lease, Option<String>) {
+        let (granted, warning) = spec.limits.grant(Duration::ZERO, now, now);
+        let lease = Lease {
+            id: format!("{path}/{}", random_text::<24>()),
+            path: path.to_owned(),
+            token: token.to_owned(),
+            issued: now,
+            expires: now.plus(granted),
+            last_renewal: None,
+            limits: spec.limits,
+            renewable: spec.renewable,
+        };
+        self.due.insert((lease.expires, lease.id.clone()));
+        self.by_id.insert(lease.id.clone(), lease.clone());
+        (lease, warning)
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&Lease> {
+        self.by_id.get(id)
+    }
+
+    pub(super) fn renew(
+        &mut self,
+        id: &str,
+        asked: Duration,
+        now: Moment,
+    ) -> Result<(Lease, Duration, Option<String>), Refusal> {
+        let lease = self.by_id.get_mut(id).ok_or_else(|| Refusal::bad("lease not found"))?;
+        if !lease.renewable {
+            return Err(Refusal::bad("lease is not renewable"));
+        }
+        let (granted, warning) = lease.limits.grant(asked, lease.issued, now);
+        self.due.remove(&(lease.expires, lease.id.clone()));
+        lease.expires = now.plus(granted);
+        lease.last_renewal = Some(now);
+        self.due.insert((lease.expires, lease.id.clone()));
+        Ok((lease.clone(), granted, warning))
+    }
+
+    pub(super) fn remove(&mut self, id: &str) -> Option<Lease> {
+        let lease = self.by_id.remove(id)?;
+        self.due.remove(&(lease.expires, lease.id.clone()));
+        Some(lease)
+    }
+
+    pub(super) fn of_token(&self, token: &str) -> Vec<String> {
+        self.by_id.values().filter(|lease| lease.token == token).map(|lease| lease.id.clone()).collect()
+    }
+
+    pub(super) fn below(&self, prefix: &str) -> Vec<String> {
+        self.by_id.keys().filter(|id| id.starts_with(prefix)).cloned().collect()
+    }
+
+    pub(super) fn next_expired(&self, now: Moment) -> Option<String> {
+        self.due.first().filter(|(end, _)| *end <= now).map(|(_, id)| id.clone())
+    }
+}

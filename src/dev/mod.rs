@@ -1,0 +1,203 @@
+//! The embedded development server: a peer that speaks Vault's API from memory, for `demo`, tests and laptops.
+//!
+//! It shares nothing with the agent but the wire's data type and the ground floor. Beside `/v1/` it has
+//! `/dev/v1/` (faults, journal, clock, tokens of service accounts) and a cluster's token review. Its answers were
+//! compared, call by call, with those of OpenBao 2.6.2.
+
+mod answer;
+mod call;
+mod control;
+mod core;
+mod database;
+mod fault;
+mod fields;
+mod folder;
+mod http;
+mod issuer;
+mod journal;
+mod kubernetes;
+mod kv1;
+mod kv2;
+mod lease;
+mod lifetime;
+mod listener;
+mod moment;
+mod mount;
+mod policy;
+mod policy_text;
+mod shared;
+mod sys;
+mod token;
+mod token_api;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::net::TcpListener;
+
+use self::{core::Core, listener::Scissors, moment::ServerClock, shared::Shared};
+use crate::clock::Clock;
+
+pub use self::{
+    fault::Fault,
+    issuer::{Claims, Issuer},
+};
+
+/// How often what is over is ended even when nobody asks.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// What a server starts with.
+#[derive(Debug)]
+pub struct DevConfig {
+    /// The token that may do everything.
+    pub root_token: String,
+    /// Issues and reviews service-account tokens; a fresh key pair when absent.
+    pub issuer: Option<Issuer>,
+    /// Mounts KV version 2 at `secret/`, as other development servers do.
+    pub mount_secret: bool,
+    /// Where the server's time comes from.
+    pub clock: Clock,
+}
+
+impl Default for DevConfig {
+    fn default() -> Self {
+        Self { root_token: "root".to_owned(), issuer: None, mount_secret: true, clock: Clock::system() }
+    }
+}
+
+/// Why there is no server.
+#[derive(Debug, Error)]
+pub enum DevError {
+    /// The server keeps secrets without protection: nobody else may reach it.
+    #[error(
+        "the development server listens on loopback only, not on {0}; choose an address such as 127.0.0.1:8200"
+    )]
+    NotLoopback(SocketAddr),
+    /// The address can't be bound.
+    #[error("can't listen on {address}")]
+    Bind {
+        /// The address that was wanted.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// No random numbers.
+    #[error("the operating system gave no randomness to make keys from")]
+    Keys,
+    /// The listening socket failed for good.
+    #[error("the development server stopped listening")]
+    Serve(#[source] io::Error),
+}
+
+/// A server that holds its address and doesn't answer yet.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Shared,
+}
+
+impl Server {
+    /// Takes the address (port 0: any free one).
+    ///
+    /// # Errors
+    /// An address that is not loopback, or that is taken.
+    pub async fn bind(address: SocketAddr, config: DevConfig) -> Result<Self, DevError> {
+        if !address.ip().is_loopback() {
+            return Err(DevError::NotLoopback(address));
+        }
+        let failed = |source| DevError::Bind { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address, shared: shared(config)? })
+    }
+
+    /// The address that it holds, with the real port.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The cluster's issuer, to make service-account tokens with.
+    pub fn issuer(&self) -> Arc<Issuer> {
+        Arc::clone(&self.shared.issuer)
+    }
+
+    /// Serves until `shutdown` is done; requests under way are answered first.
+    ///
+    /// # Errors
+    /// The listening socket fails.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), DevError> {
+        let shared = self.shared.clone();
+        let service = http::router(self.shared).into_make_service_with_connect_info::<Scissors>();
+        let serve = axum::serve(listener::Listener(self.listener), service).with_graceful_shutdown(shutdown);
+        tokio::select! {
+            ended = async { serve.await } => ended.map_err(DevError::Serve),
+            () = sweep(&shared) => Ok(()),
+        }
+    }
+}
+
+/// Ends tokens and leases when their time is over, for ever.
+async fn sweep(shared: &Shared) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let mut state = shared.lock();
+        let now = state.core.clock.now();
+        state.core.expire(now);
+    }
+}
+
+fn shared(config: DevConfig) -> Result<Shared, DevError> {
+    let issuer = match config.issuer {
+        Some(issuer) => issuer,
+        None => Issuer::generate()?,
+    };
+    let mut core = Core::new(&config.root_token, Arc::new(issuer), ServerClock::new(config.clock));
+    if config.mount_secret {
+        let kv2 = [("type", "kv-v2"), ("description", "key/value secret storage")];
+        let kv2 = kv2.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        // The mount table is empty, so there is nothing that could be in the way.
+        let _ = core.mounts.enable("secret", false, &fields::Fields::from_pairs(kv2));
+    }
+    Ok(Shared::new(core))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn other_addresses_than_loopback_are_refused() {
+        let address = SocketAddr::from(([0, 0, 0, 0], 0));
+        let error = Server::bind(address, DevConfig::default()).await.err().unwrap();
+        assert!(error.to_string().contains("loopback only, not on 0.0.0.0:0"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn it_serves_and_stops_and_a_fault_cuts_the_connection() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), DevConfig::default()).await.unwrap();
+        let address = server.address();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let asking = async {
+            let mut answers = Vec::new();
+            for request in [
+                "GET /v1/sys/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+                "POST /dev/v1/faults HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 13\r\n\r\n{\"drop\":true}",
+                "GET /v1/sys/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+            ] {
+                let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+                stream.write_all(request.as_bytes()).await.unwrap();
+                let mut answer = String::new();
+                let _ = stream.read_to_string(&mut answer).await;
+                answers.push(answer);
+            }
+            stop.send(()).unwrap();
+            answers
+        };
+        let (ended, answers) = tokio::join!(server.run(async { drop(stopped.await) }), asking);
+        ended.unwrap();
+        assert!(answers[0].starts_with("HTTP/1.1 200 OK"), "{answers:?}");
+        assert!(answers[1].starts_with("HTTP/1.1 201"), "{answers:?}");
+        assert_eq!(answers[2], "");
+    }
+}
