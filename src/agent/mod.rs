@@ -6,3 +6,4 @@ pub mod host;
 pub mod outcome;
 pub mod plan;
 pub mod status;
+pub mod upstream;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod machine;
+mod server;
 
 use std::{
     sync::Arc,
@@ -14,6 +15,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+pub use self::server::Server;
 use self::{
     answer::Granted,
     machine::{LoginFailure, Machine, RenewalFailure, Rules, Step},
@@ -29,17 +31,18 @@ use crate::{
     config::{AutoAuthConfig, MethodConfig},
     problem::chain,
     vault::{
-        client::{Body, Call, Product, VaultClient},
+        client::{Body, Call, Product},
         error::VaultError,
-        gate::{Class, Gate, Pass},
+        gate::Class,
         lifetime::seconds,
-        secret::Secret,
     },
 };
 
 const HANDLER: &str = "agent.auth.handler";
 const LOOKUP: &str = "auth/token/lookup-self";
 const RENEW: &str = "auth/token/renew-self";
+/// A doubted token is looked up this often at most.
+const DOUBT_PAUSE: Duration = Duration::from_secs(60);
 /// While asleep, the wall clock is looked at this often, because the monotonic one stands still during suspend.
 const WALL_CHECK: Duration = Duration::from_secs(60);
 
@@ -48,6 +51,11 @@ const WALL_CHECK: Duration = Duration::from_secs(60);
 pub(super) enum Event {
     /// The server called the token of this generation invalid.
     Refused {
+        /// Which token.
+        generation: u64,
+    },
+    /// A refusal may mean that the token of this generation is dead.
+    Doubted {
         /// Which token.
         generation: u64,
     },
@@ -77,45 +85,6 @@ pub enum LoginError {
     Unusable(&'static str),
 }
 
-/// The server as auto-auth sees it.
-pub trait Server: Send + Sync {
-    /// The right to send one request.
-    type Pass: Send;
-
-    /// Waits until a request may be sent; an outage may pass meanwhile.
-    fn pass(&self, class: Class, path: &str) -> impl Future<Output = Self::Pass> + Send;
-
-    /// Sends it.
-    fn send(
-        &self,
-        pass: Self::Pass,
-        path: &str,
-        call: &Call<'_>,
-    ) -> impl Future<Output = Result<Option<Secret>, VaultError>> + Send;
-
-    /// Its address, for messages.
-    fn address(&self) -> String;
-}
-
-impl Server for Gate<VaultClient> {
-    type Pass = Pass;
-
-    async fn pass(&self, class: Class, path: &str) -> Pass {
-        Self::pass(self, class, path).await
-    }
-
-    async fn send(&self, pass: Pass, path: &str, call: &Call<'_>) -> Result<Option<Secret>, VaultError> {
-        let result = self.upstream().send(call).await;
-        self.report(path, &result);
-        drop(pass);
-        result
-    }
-
-    fn address(&self) -> String {
-        self.upstream().address()
-    }
-}
-
 /// The task of one identity.
 pub struct AutoAuth<S> {
     server: S,
@@ -128,6 +97,10 @@ pub struct AutoAuth<S> {
     events: mpsc::Receiver<Event>,
     /// Logins in a row for which there was nothing to log in with.
     empty_handed: u32,
+    /// The token of this generation is to be looked up.
+    doubt: Option<u64>,
+    /// When a doubted token was looked up last.
+    doubted: Option<Instant>,
 }
 
 impl<S: Server> AutoAuth<S> {
@@ -143,8 +116,8 @@ impl<S: Server> AutoAuth<S> {
         let state =
             TokenState { identity: AuthId::default(), namespace: method.namespace.clone(), login: None };
         let (publish, token) = watch::channel(state);
-        // Two kinds of news, and the latest of each says all.
-        let (sender, events) = mpsc::channel(4);
+        // A few kinds of news, and one of each says all.
+        let (sender, events) = mpsc::channel(8);
         let task = Self {
             server,
             config: method.clone(),
@@ -155,6 +128,8 @@ impl<S: Server> AutoAuth<S> {
             publish,
             events,
             empty_handed: 0,
+            doubt: None,
+            doubted: None,
         };
         (task, Handle { token, events: sender })
     }
@@ -172,6 +147,7 @@ impl<S: Server> AutoAuth<S> {
                 Step::Rest => None,
             };
             if self.wait(at).await {
+                self.settle_doubt().await;
                 continue;
             }
             match step {
@@ -216,6 +192,14 @@ impl<S: Server> AutoAuth<S> {
                     tracing::warn!(target: HANDLER, "the server no longer knows the token, logging in again");
                 }
                 heals
+            }
+            Event::Doubted { generation } => {
+                let recent = self.doubted.is_some_and(|last| now.duration_since(last) < DOUBT_PAUSE);
+                let current = self.publish.borrow().generation() == generation;
+                if current && !recent {
+                    self.doubt = Some(generation);
+                }
+                current && !recent
             }
             Event::NewCredentials => {
                 let again = self.machine.new_credentials(now);
@@ -344,11 +328,36 @@ impl<S: Server> AutoAuth<S> {
             Err(error) => {
                 let failure = match &error {
                     VaultError::InvalidToken(_) => RenewalFailure::InvalidToken,
+                    error if error.leaves_token_in_doubt() && self.is_dead().await => {
+                        RenewalFailure::InvalidToken
+                    }
                     error if error.is_definite() => RenewalFailure::Denied,
                     error => RenewalFailure::Later(error.retry_after()),
                 };
                 self.renewal_failed(failure, &chain(&error));
             }
+        }
+    }
+
+    /// Looks a doubted token up, and has it replaced if the server doesn't know it.
+    async fn settle_doubt(&mut self) {
+        let Some(generation) = self.doubt.take() else { return };
+        if self.is_dead().await {
+            self.heed(Event::Refused { generation });
+        }
+    }
+
+    /// Whether the server no longer knows the token. A token may always look itself up under the default policy;
+    /// without that policy the refusal reads differently from that of a dead one.
+    async fn is_dead(&mut self) -> bool {
+        let Some(login) = self.publish.borrow().login.clone() else { return false };
+        self.doubted = Some(self.clock.now());
+        let pass = self.server.pass(Class::Repeat, LOOKUP).await;
+        let namespace = self.config.namespace.clone();
+        let call = Call::read(LOOKUP, Product::AutoAuth).namespace(namespace.as_ref()).token(&login.token);
+        match self.server.send(pass, LOOKUP, &call).await {
+            Ok(_) => false,
+            Err(error) => matches!(error, VaultError::InvalidToken(_)) || error.leaves_token_in_doubt(),
         }
     }
 

@@ -153,6 +153,13 @@ impl VaultError {
         matches!(self, Self::Denied(_) | Self::InvalidToken(_) | Self::Missing(_) | Self::Invalid(_))
     }
 
+    /// Whether this refusal may mean a dead token rather than a policy. Vault since 1.17 says "invalid token"; older
+    /// ones and OpenBao say no more than "permission denied" then, whereas a policy's refusal comes as a list of
+    /// errors. `lookup-self` tells for sure.
+    pub fn leaves_token_in_doubt(&self) -> bool {
+        matches!(self, Self::Denied(answer) if answer.errors == ["permission denied"])
+    }
+
     /// When the server wants to be asked again.
     pub fn retry_after(&self) -> Option<Duration> {
         self.answer()?.retry_after
@@ -270,6 +277,14 @@ mod tests {
             assert_eq!(error(status, "").retry_helps(), helps, "{status}");
             assert_eq!(error(status, "").is_definite(), status < 412, "{status}");
         }
+    }
+
+    #[test]
+    fn a_bare_refusal_leaves_the_token_in_doubt_and_a_policys_does_not() {
+        assert!(error(403, r#"{"errors":["permission denied"]}"#).leaves_token_in_doubt());
+        let policy = r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#;
+        assert!(!error(403, policy).leaves_token_in_doubt());
+        assert!(!error(400, r#"{"errors":["permission denied"]}"#).leaves_token_in_doubt());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
     config::MethodKind,
     http::error::HttpError,
     origin::Origin,
-    vault::{error::Answer, path::Namespace},
+    vault::{error::Answer, path::Namespace, secret::Secret},
 };
 
 type Reply = Result<Option<Secret>, VaultError>;
@@ -284,7 +284,8 @@ async fn an_invalid_token_heals_once_and_its_successor_is_news() {
 
 #[tokio::test(start_paused = true)]
 async fn a_denied_renewal_is_tried_once_and_an_unknown_token_replaced_at_once() {
-    let server = Fake::new([auth("hvs.one", 3600, true), status(403, "permission denied")]);
+    let policy = "1 error occurred: * permission denied";
+    let server = Fake::new([auth("hvs.one", 3600, true), status(403, policy)]);
     pod().run(&server, 3000).await;
     assert_eq!(server.times(), at(&[(0, LOGIN), (1314, RENEW), (2580, LOGIN)]));
 
@@ -292,6 +293,47 @@ async fn a_denied_renewal_is_tried_once_and_an_unknown_token_replaced_at_once() 
     let server = Fake::new([auth("hvs.one", 3600, true), status(403, "invalid token")]);
     pod().run(&server, 3000).await;
     assert_eq!(server.times(), at(&[(0, LOGIN), (1314, RENEW), (1314, LOGIN)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bare_refusal_is_looked_into() {
+    // A server that says no more than "permission denied" to a dead token.
+    let refused = || status(403, "permission denied");
+    let server = Fake::new([auth("hvs.one", 3600, true), refused(), refused(), auth("hvs.two", 3600, true)]);
+    pod().run(&server, 1400).await;
+    assert_eq!(server.times(), at(&[(0, LOGIN), (1314, RENEW), (1314, LOOKUP), (1314, LOGIN)]));
+
+    // The token lives; only its renewal isn't allowed.
+    CLOCK.set(None);
+    let alive = || secret(r#"{"data":{"ttl":100}}"#);
+    let server = Fake::new([auth("hvs.one", 3600, true), refused(), alive()]);
+    pod().run(&server, 3000).await;
+    assert_eq!(server.times(), at(&[(0, LOGIN), (1314, RENEW), (1314, LOOKUP), (2580, LOGIN)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn doubts_of_many_cost_one_look_up_a_minute() {
+    let alive = || secret(r#"{"data":{"ttl":100}}"#);
+    let dead = status(403, "permission denied");
+    let server = Fake::new([auth("hvs.one", 3600, false), alive(), dead, auth("hvs.two", 3600, false)]);
+    let pod = pod();
+    let (task, handle) = pod.start(&server);
+    let fetches = async {
+        for pause in [100, 30, 40, 40] {
+            sleep(Duration::from_secs(pause)).await;
+            for _ in 0..20 {
+                handle.token_doubted(1);
+                tokio::task::yield_now().await;
+            }
+        }
+        sleep(Duration::from_secs(60)).await;
+    };
+    tokio::select! {
+        _ = task.run() => {}
+        () = fetches => {}
+    }
+    assert_eq!(server.times(), at(&[(0, LOGIN), (100, LOOKUP), (170, LOOKUP), (170, LOGIN)]));
+    assert_eq!(handle.token.borrow().generation(), 2);
 }
 
 #[tokio::test(start_paused = true)]
