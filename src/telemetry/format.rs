@@ -100,19 +100,22 @@ fn push_field(text: &mut String, key: &str, value: &Value, at_line_start: bool) 
     text.push_str(if at_line_start { "   " } else { " " });
     text.push_str(key);
     text.push('=');
-    if value.is_empty() || value.chars().any(|c| c.is_whitespace() || c.is_control() || c == '"') {
+    if value.is_empty() || !value.chars().all(is_plain) {
         text.push('"');
         for c in value.chars() {
-            if c == '"' || c == '\\' {
-                text.push('\\');
-            }
-            push_char(text, c);
+            if c == '"' { text.push_str("\\\"") } else { push_char(text, c) }
         }
         text.push('"');
     } else {
         text.push_str(&value);
     }
     false
+}
+
+/// Whether a value with this character needs no quotes. The range is the original's: it leaves out blanks and most
+/// punctuation below the digits.
+const fn is_plain(c: char) -> bool {
+    matches!(c, '-'..='~')
 }
 
 fn push_block_line(text: &mut String, line: &str) {
@@ -125,13 +128,28 @@ fn push_visible(text: &mut String, line: &str) {
     line.chars().for_each(|c| push_char(text, c));
 }
 
-/// Control characters would let text from outside forge lines or steer terminals.
+/// Control characters would let text from outside forge lines or steer terminals; they are written as Go writes them.
 fn push_char(text: &mut String, c: char) {
-    if c.is_control() && c != '\t' {
-        text.extend(c.escape_default());
-    } else {
-        text.push(c);
-    }
+    let short = match c {
+        '\u{7}' => "\\a",
+        '\u{8}' => "\\b",
+        '\t' => "\\t",
+        '\n' => "\\n",
+        '\u{b}' => "\\v",
+        '\u{c}' => "\\f",
+        '\r' => "\\r",
+        _ if c.is_control() => {
+            // Writing into a String can't fail.
+            let _ = if c < ' ' {
+                write!(text, "\\x{:02x}", c as u32)
+            } else {
+                write!(text, "\\u{:04x}", c as u32)
+            };
+            return;
+        }
+        _ => return text.push(c),
+    };
+    text.push_str(short);
 }
 
 impl Record {
@@ -223,10 +241,14 @@ mod tests {
             ("yes", json!(true)),
             ("q", json!("a\"b\\c")),
             ("eq", json!("a=b")),
+            ("umlaut", json!("ä")),
+            ("path", json!("/a-b.c~")),
+            ("sum", json!("1+1")),
+            ("minus", json!(-1)),
         ];
         assert_eq!(
             standard("message", &fields),
-            "message: k=v k2=\"v 2\" none=\"\" n=12 yes=true q=\"a\\\"b\\\\c\" eq=a=b\n"
+            "message: k=v k2=\"v 2\" none=\"\" n=12 yes=true q=\"a\\\"b\\c\" eq=a=b umlaut=\"ä\" path=/a-b.c~ sum=\"1+1\" minus=-1\n"
         );
     }
 
@@ -252,8 +274,8 @@ mod tests {
 
     #[test]
     fn text_from_outside_forges_no_lines_and_steers_no_terminal() {
-        let text = standard("a\u{1b}[31m\rb", &[("k", json!("x\u{1b}\u{7}\r"))]);
-        assert_eq!(text, "a\\u{1b}[31m\\rb: k=\"x\\u{1b}\\u{7}\\r\"\n");
+        let text = standard("a\u{1b}[31m\rb", &[("k", json!("x\u{1b}\u{7}\t\u{7f}"))]);
+        assert_eq!(text, "a\\x1b[31m\\rb: k=\"x\\x1b\\a\\t\\u007f\"\n");
         let text = standard("a\n2024-04-19T08:13:33.115Z [ERROR] agent: forged", &[]);
         assert!(text.lines().skip(1).all(|line| line.starts_with("  | ")), "{text}");
     }
