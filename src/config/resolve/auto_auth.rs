@@ -194,7 +194,8 @@ fn resolve_sink(raw: &RawSink, findings: &mut Findings) -> Option<SinkConfig> {
     };
     Some(SinkConfig {
         path: path.into(),
-        mode: value_or(&raw.mode, DEFAULT_SINK_MODE),
+        // Go takes setuid and the like from other bits, so the original never sets them.
+        mode: value_or(&raw.mode, DEFAULT_SINK_MODE) & 0o777,
         uid: owner("uid", &raw.uid, findings),
         gid: owner("gid", &raw.gid, findings),
         origin: raw.origin.clone(),

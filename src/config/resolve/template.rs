@@ -94,7 +94,8 @@ fn destination(raw: &RawTemplate, findings: &mut Findings) -> Option<Destination
         findings.error(&raw.origin, problem.expected("destination = \"FILE\": the file to write"));
         return None;
     };
-    let perms = raw.perms.as_ref().map(|said| said.value).filter(|mode| *mode != 0);
+    // Go takes setuid, setgid and sticky from other bits than these, so the original never sets them.
+    let perms = raw.perms.as_ref().map(|said| said.value & 0o777).filter(|mode| *mode != 0);
     Some(Destination {
         path: file.into(),
         perms,

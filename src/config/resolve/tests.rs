@@ -351,9 +351,15 @@ fn a_template_carries_all_its_keys() {
 
 #[test]
 fn permissions_are_octal_in_quotes_and_follow_their_base_as_numbers() {
-    for (perms, expected) in
-        [("\"640\"", Some(0o640)), ("0640", Some(0o640)), ("384", Some(0o600)), ("\"\"", None), ("0", None)]
-    {
+    for (perms, expected) in [
+        ("\"640\"", Some(0o640)),
+        ("0640", Some(0o640)),
+        ("384", Some(0o600)),
+        ("\"\"", None),
+        ("0", None),
+        ("\"4755\"", Some(0o755)),
+        ("640", Some(0o200)),
+    ] {
         let text = format!("template {{\n contents = \"x\"\n destination = \"/x\"\n perms = {perms}\n}}");
         assert_eq!(templates(&text)[0].destination.perms, expected, "{perms}");
     }

@@ -131,16 +131,13 @@ fn sink_mode(cx: &mut Context<'_>, config: &Block<'_>) -> Said<u32> {
         _ => {}
     }
     config.read(cx, "mode", |kind| {
-        value::mode(kind)
-            .ok()
-            .filter(|mode| *mode <= 0o777)
-            .ok_or_else(|| "an octal number with permission bits only, for instance 0640".to_owned())
+        value::mode(kind).ok().ok_or_else(|| "an octal number, for instance 0640".to_owned())
     })
 }
 
 /// The warning for `mode = 640`.
 pub(super) fn decimal_mode(path: &str, kind: &Kind) -> Problem {
-    let mode = value::mode(kind).unwrap_or(0);
+    let mode = value::mode(kind).unwrap_or(0) & 0o777;
     let number = value::shown(kind);
     Problem::warning(format!("`{path}` is the decimal number {number}, which is the mode {mode:04o}"))
         .hint(format!("if 0{number} is meant, write 0{number} or \"0{number}\""))
