@@ -26,3 +26,6 @@ pub mod telemetry;
 pub mod template;
 pub mod vault;
 pub mod watch;
+
+#[cfg(test)]
+extern crate self as decant;

@@ -1,4 +1,197 @@
 //! Text and data in, text out: the two template dialects, pure, bounded, never waiting.
 
+mod default;
+pub mod error;
+pub mod fixture;
 pub mod go;
 pub mod host;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use zeroize::Zeroizing;
+
+use self::{
+    error::TemplateError,
+    go::{
+        ctx::{Ctx, Settings},
+        exec,
+        funcs::{Func, Registry},
+        literal,
+        parser::{self, Trees},
+        value::Value,
+    },
+    host::{FileEffect, Host},
+};
+use crate::{
+    config::template::{DefaultForm, OnMissingKey, TemplateSource, TemplateSpec},
+    origin::Origin,
+    secrets::request::{AuthId, SecretRequest, Verb},
+    vault::path::{Namespace, Params, VaultPath},
+};
+
+/// Whose requests a render makes.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// The login.
+    pub auth: AuthId,
+    /// The namespace; `None` is the root.
+    pub namespace: Option<Namespace>,
+}
+
+/// A template that was read once and can be rendered any number of times.
+pub struct Template {
+    body: Body,
+    origin: Origin,
+    whole_file: bool,
+    settings: Settings,
+}
+
+enum Body {
+    Go { text: Arc<str>, trees: Arc<Trees> },
+    Default { form: DefaultForm, path: VaultPath, params: Params },
+}
+
+/// What a render gives. While anything is missing, `bytes` and `effects` are not to be used.
+#[derive(Default)]
+pub struct Render {
+    /// The text.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// Files to write beside it, in the order of the calls.
+    pub effects: Vec<FileEffect>,
+    /// Every request that was made.
+    pub used: BTreeSet<SecretRequest>,
+    /// The requests without an answer yet.
+    pub missing: BTreeSet<SecretRequest>,
+    /// The output of a program (`plugin`) is not there yet.
+    pub waiting: bool,
+    /// Why this pass broke off, when that may be due to what is missing.
+    pub blocked: Option<TemplateError>,
+}
+
+impl Render {
+    /// Whether everything was there, so that the bytes can be used.
+    pub fn is_complete(&self) -> bool {
+        self.missing.is_empty() && !self.waiting
+    }
+}
+
+impl Template {
+    /// Reads a template's text, once. For the injector's default forms there is no text.
+    ///
+    /// # Errors
+    /// The first mistake in the text.
+    pub fn compile(spec: &TemplateSpec, text: &str) -> Result<Self, TemplateError> {
+        Self::compile_with(spec, text, &[])
+    }
+
+    /// The same with functions that only a test of the engine has.
+    ///
+    /// # Errors
+    /// As [`Template::compile`].
+    pub fn compile_with(
+        spec: &TemplateSpec,
+        text: &str,
+        extra: &'static [Func],
+    ) -> Result<Self, TemplateError> {
+        let (origin, whole_file) = match &spec.source {
+            TemplateSource::File(path) => {
+                (Origin::File { path: path.as_path().into(), line: 0, column: 0 }, true)
+            }
+            _ => (spec.origin.clone(), false),
+        };
+        let body = match &spec.source {
+            TemplateSource::Default { form, path, params } => {
+                Body::Default { form: *form, path: path.clone(), params: params.clone() }
+            }
+            _ => {
+                let registry = Registry::new(&spec.function_denylist).with_extra(extra);
+                let trees = parser::parse(text, (&spec.delimiters.0, &spec.delimiters.1), &registry)
+                    .map_err(|fault| TemplateError::new(*fault, text, &origin, whole_file))?;
+                Body::Go { text: text.into(), trees: Arc::new(trees) }
+            }
+        };
+        let settings = Settings {
+            auth: AuthId::default(),
+            namespace: None,
+            destination: spec.destination.path.to_string_lossy().into(),
+            error_on_missing_key: spec.on_missing_key == OnMissingKey::Error,
+            sandbox: spec.sandbox_path.clone(),
+        };
+        Ok(Self { body, origin, whole_file, settings })
+    }
+
+    /// Reads and listings that every render makes, known from the text alone, so that they can be fetched at once.
+    /// Writes are not among them, nor what a condition may skip: a read can make credentials.
+    pub fn literal_requests(&self, identity: &Identity) -> Vec<SecretRequest> {
+        let request = |(verb, path, params)| SecretRequest {
+            auth: identity.auth.clone(),
+            namespace: identity.namespace.clone(),
+            verb,
+            path,
+            params,
+        };
+        match &self.body {
+            Body::Go { trees, .. } => literal::requests(trees).into_iter().map(request).collect(),
+            Body::Default { path, params, .. } => vec![request((Verb::Read, path.clone(), params.clone()))],
+        }
+    }
+
+    /// Renders with what the host has now.
+    ///
+    /// # Errors
+    /// A mistake that more data can't mend: nothing was missing when it happened.
+    pub fn render(&self, host: &mut dyn Host, identity: &Identity) -> Result<Render, TemplateError> {
+        match &self.body {
+            Body::Go { text, trees } => self.render_go(host, identity, text, trees),
+            Body::Default { form, path, params } => {
+                let request = SecretRequest {
+                    auth: identity.auth.clone(),
+                    namespace: identity.namespace.clone(),
+                    verb: Verb::Read,
+                    path: path.clone(),
+                    params: params.clone(),
+                };
+                Ok(default::render(*form, host, request))
+            }
+        }
+    }
+
+    fn render_go(
+        &self,
+        host: &mut dyn Host,
+        identity: &Identity,
+        text: &Arc<str>,
+        trees: &Arc<Trees>,
+    ) -> Result<Render, TemplateError> {
+        let settings = Settings {
+            auth: identity.auth.clone(),
+            namespace: identity.namespace.clone(),
+            ..self.settings.clone()
+        };
+        let mut ctx = Ctx::for_template(host, settings, trees.clone(), text.clone());
+        let result = exec::run(&mut ctx, "", Value::Nil);
+        let mut render = Render {
+            used: std::mem::take(&mut ctx.used),
+            missing: std::mem::take(&mut ctx.missing),
+            waiting: ctx.waiting,
+            ..Render::default()
+        };
+        match result {
+            Ok(bytes) => {
+                render.bytes = bytes;
+                render.effects = std::mem::take(&mut ctx.effects);
+            }
+            Err(fault) => {
+                let error = TemplateError::new(*fault, text, &self.origin, self.whole_file);
+                if render.is_complete() {
+                    return Err(error);
+                }
+                render.blocked = Some(error);
+            }
+        }
+        Ok(render)
+    }
+}
+
+#[cfg(test)]
+mod tests;

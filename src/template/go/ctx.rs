@@ -1,22 +1,102 @@
-//! What a function may use while a template runs: the host, and the limits.
+//! What a function may use while a template runs: the host, what was asked and written, and the limits.
 
-use super::funcs::FuncError;
-use crate::template::host::Host;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    rc::Rc,
+    sync::Arc,
+};
+
+use super::{funcs::FuncError, object::Object, parser::Trees, stack::Stack, value::Value};
+use crate::{
+    secrets::request::{AuthId, SecretRequest},
+    template::host::{FileEffect, Host},
+    vault::path::Namespace,
+};
 
 /// Bytes that the functions of one render may produce together. A Vault answer holds 1 MB at most.
 const MAX_PRODUCED: usize = 48 << 20;
+
+/// Bytes that one render may write.
+const MAX_OUTPUT: usize = 16 << 20;
+
+/// Commands, actions and turns that one render may take. A large real template takes some ten thousand.
+const MAX_STEPS: u64 = 2_000_000;
+
+/// Different requests that one render may make.
+const MAX_REQUESTS: usize = 5_000;
+
+/// What one template runs with.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// The login that requests are made with.
+    pub auth: AuthId,
+    /// The namespace that requests are made in.
+    pub namespace: Option<Namespace>,
+    /// The template's destination, where `pkiCert` looks for a valid pair.
+    pub destination: Arc<str>,
+    /// A missing key is an error.
+    pub error_on_missing_key: bool,
+    /// Folder that `file` must not leave.
+    pub sandbox: Option<PathBuf>,
+}
 
 /// The state of one render, as functions see it.
 pub struct Ctx<'a> {
     /// The world.
     pub host: &'a mut dyn Host,
+    /// What the template runs with.
+    pub settings: Settings,
+    /// Requests that were made.
+    pub used: BTreeSet<SecretRequest>,
+    /// Requests without an answer yet.
+    pub missing: BTreeSet<SecretRequest>,
+    /// Something else than a request is still missing (a plugin's output).
+    pub waiting: bool,
+    /// Files to write.
+    pub effects: Vec<FileEffect>,
+    /// The text of the templates, for places in messages.
+    pub(super) text: Arc<str>,
+    /// The templates that `executeTemplate` can run.
+    pub(super) trees: Arc<Trees>,
+    pub(super) stack: Stack,
+    /// One value per answer, so that a changed map stays changed for the rest of the render.
+    pub(super) answers: BTreeMap<SecretRequest, Value>,
+    pub(super) scratch: Option<Rc<Object>>,
     produced: usize,
+    written: usize,
+    steps: u64,
 }
 
 impl<'a> Ctx<'a> {
-    /// A fresh state over a host.
+    /// A fresh state over a host, with nothing but the host set.
     pub fn new(host: &'a mut dyn Host) -> Self {
-        Self { host, produced: 0 }
+        Self::for_template(host, Settings::default(), Arc::default(), "".into())
+    }
+
+    /// The state that a template runs with.
+    pub(crate) fn for_template(
+        host: &'a mut dyn Host,
+        settings: Settings,
+        trees: Arc<Trees>,
+        text: Arc<str>,
+    ) -> Self {
+        Self {
+            host,
+            settings,
+            used: BTreeSet::new(),
+            missing: BTreeSet::new(),
+            waiting: false,
+            effects: Vec::new(),
+            text,
+            trees,
+            stack: Stack::here(),
+            answers: BTreeMap::new(),
+            scratch: None,
+            produced: 0,
+            written: 0,
+            steps: 0,
+        }
     }
 
     /// Takes `bytes` from what this render may still produce. The evaluator charges every result; a function calls
@@ -27,7 +107,45 @@ impl<'a> Ctx<'a> {
     pub fn charge(&mut self, bytes: usize) -> Result<(), FuncError> {
         self.produced = self.produced.saturating_add(bytes);
         if self.produced > MAX_PRODUCED {
-            return Err(FuncError::new("the template's values need more than 48 MiB"));
+            return Err(FuncError::limit("the template's values need more than 48 MiB"));
+        }
+        Ok(())
+    }
+
+    /// Counts output.
+    ///
+    /// # Errors
+    /// The limit is reached.
+    pub(super) fn write(&mut self, bytes: usize) -> Result<(), FuncError> {
+        self.written = self.written.saturating_add(bytes);
+        if self.written > MAX_OUTPUT {
+            return Err(FuncError::limit("the output is larger than 16 MiB"));
+        }
+        Ok(())
+    }
+
+    /// Counts a step.
+    ///
+    /// # Errors
+    /// The limit is reached.
+    pub(super) fn step(&mut self) -> Result<(), FuncError> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Err(FuncError::limit("the template takes more than 2,000,000 steps"));
+        }
+        Ok(())
+    }
+
+    /// Notes a request.
+    ///
+    /// # Errors
+    /// The limit is reached.
+    pub(super) fn note(&mut self, request: &SecretRequest) -> Result<(), FuncError> {
+        if !self.used.contains(request) {
+            if self.used.len() >= MAX_REQUESTS {
+                return Err(FuncError::limit("the template asks for more than 5,000 different secrets"));
+            }
+            self.used.insert(request.clone());
         }
         Ok(())
     }

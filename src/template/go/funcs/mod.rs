@@ -7,15 +7,24 @@
 //! An error is a [`FuncError`] with the words of the original, without the prefix `error calling NAME: `; words that
 //! quote an argument go through [`FuncError::quoting`], because arguments hold secrets. Go panics become errors too.
 
+mod builtin;
 mod collection;
 mod encoding;
+mod host;
 mod math;
 mod parse;
+mod registry;
+mod scratch;
 #[cfg(test)]
 mod testing;
 mod text;
 
 use std::{collections::HashMap, sync::LazyLock};
+
+pub(super) use builtin::CALLEE;
+pub(super) use host::secret_request;
+pub use registry::Registry;
+pub use scratch::scratch;
 
 use super::{
     ctx::Ctx,
@@ -70,7 +79,16 @@ impl Func {
 }
 
 /// Every family. A later one wins over an earlier one with the same name, as the original registers them.
-const FAMILIES: &[&[Func]] = &[collection::FUNCS, encoding::FUNCS, math::FUNCS, parse::FUNCS, text::FUNCS];
+const FAMILIES: &[&[Func]] = &[
+    builtin::FUNCS,
+    collection::FUNCS,
+    encoding::FUNCS,
+    host::FUNCS,
+    math::FUNCS,
+    parse::FUNCS,
+    scratch::FUNCS,
+    text::FUNCS,
+];
 
 static TABLE: LazyLock<HashMap<&'static str, &'static Func>> = LazyLock::new(|| {
     FAMILIES.iter().flat_map(|family| family.iter()).map(|func| (func.name, func)).collect()
@@ -84,6 +102,11 @@ pub fn find(name: &str) -> Option<&'static Func> {
 /// All names, for suggestions and documentation.
 pub fn names() -> impl Iterator<Item = &'static str> {
     TABLE.keys().copied()
+}
+
+/// A method of `json.Number`.
+pub(super) fn number_method(name: &str) -> Option<&'static Func> {
+    scratch::NUMBER_METHODS.iter().find(|method| method.name == name)
 }
 
 /// The arguments of a call. Numbers and types were checked against the signature: an accessor that still meets
@@ -175,24 +198,47 @@ pub struct FuncError {
     go: String,
     /// The words for the user, without any value.
     shown: String,
+    hint: Option<String>,
+    limit: bool,
 }
 
 impl FuncError {
     /// Words that quote no argument.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { go: text.clone(), shown: text }
+        Self::quoting(text.clone(), text)
+    }
+
+    /// A limit of the engine was reached: no data is at fault.
+    pub fn limit(text: impl Into<String>) -> Self {
+        Self { limit: true, ..Self::new(text) }
     }
 
     /// The original's words with a value in them, and words of ours without.
     pub fn quoting(go: impl Into<String>, shown: impl Into<String>) -> Self {
-        Self { go: go.into(), shown: shown.into() }
+        Self { go: go.into(), shown: shown.into(), hint: None, limit: false }
+    }
+
+    /// Says what to do instead.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// What to do instead.
+    pub fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Whether a limit of the engine was reached.
+    pub const fn is_limit(&self) -> bool {
+        self.limit
     }
 
     /// The same error with the same prefix before both texts.
     #[must_use]
     pub fn prefixed(self, prefix: &str) -> Self {
-        Self { go: format!("{prefix}{}", self.go), shown: format!("{prefix}{}", self.shown) }
+        Self { go: format!("{prefix}{}", self.go), shown: format!("{prefix}{}", self.shown), ..self }
     }
 
     /// The original's words. They may quote values: never log them.

@@ -56,7 +56,7 @@ pub(super) const FUNCS: &[Func] = &[
         if text.is_empty() {
             return Ok(Value::dict([]));
         }
-        yaml_read::read(text).map_err(|error| error.prefixed("parseYAML: "))
+        yaml_read::read(text)
     }),
     Func::new(
         "timestamp",
@@ -131,7 +131,7 @@ mod tests {
         }
         assert_eq!(
             fails("parseYAML", vec![Value::text("a: [")]),
-            "parseYAML: yaml: line 1: did not find expected node content"
+            "yaml: line 1: did not find expected node content"
         );
     }
 

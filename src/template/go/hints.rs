@@ -1,0 +1,130 @@
+//! What to do about an error, in the words of people who write templates. Names only, never values.
+
+use super::{
+    ast::{Name, Node},
+    fault::{Cause, Fault},
+    funcs::Func,
+    kind::Type,
+    value::{Key, Map, Value},
+};
+use crate::problem::nearest;
+
+pub(super) const NO_VALUE: &str =
+    "the value is not there (yet): guard it with {{ with … }} or give a default with or";
+
+const KV1: &str = "the secret has no `data` below .Data, so it comes from KV version 1 or another engine: \
+                   write .Data.KEY instead of .Data.data.KEY";
+
+const KV2: &str = "the secret comes from KV version 2: write .Data.data.KEY instead of .Data.KEY";
+
+/// The names of a map's keys, as far as they are text.
+fn names(map: &Map) -> Vec<String> {
+    let name = |(key, _): (Key, Value)| key.text().and_then(|text| text.as_str().map(str::to_owned));
+    map.entries().into_iter().filter_map(name).collect()
+}
+
+/// For a key that a map doesn't have.
+pub(super) fn key(wanted: &str, map: &Map) -> Option<String> {
+    let names = names(map);
+    if wanted == "data" && !names.iter().any(|name| name == "data") {
+        return Some(KV1.to_owned());
+    }
+    let is_v2 = names.len() == 2 && names.iter().all(|name| name == "data" || name == "metadata");
+    if is_v2 {
+        return Some(KV2.to_owned());
+    }
+    nearest(wanted, names.iter().map(String::as_str)).map(|near| format!("did you mean {near}?"))
+}
+
+/// For a name that failed on nil inside a chain: the name before it was the missing one.
+pub(super) fn chain(mut fault: Box<Fault>, _node: &Node, before: &Option<(Map, &Name)>) -> Box<Fault> {
+    if fault.hint.is_some() || fault.cause != Cause::MissingKey {
+        return fault;
+    }
+    if fault.shown.starts_with("nil pointer evaluating interface {}") {
+        fault.hint = before.as_ref().map(|(map, name)| {
+            if map.get(&name.key).is_some() {
+                return format!("{} is null in the secret", name.text);
+            }
+            key(&name.text, map).unwrap_or_else(|| format!("{} is not in the data", name.text))
+        });
+    } else if fault.shown.starts_with("nil data") {
+        fault.hint = Some(NO_VALUE.to_owned());
+    }
+    fault
+}
+
+/// For a field that a type doesn't have.
+pub(super) fn field(wanted: &str, fields: &[(&'static str, Type)], of: &Value) -> Option<String> {
+    if let Value::Object(object) = of
+        && object.of.name == "dependency.PemEncoded"
+    {
+        return Some(
+            "pkiCert has .Cert, .Key, .CA and .CAChain; use secret for the fields of Vault".to_owned(),
+        );
+    }
+    if let Some(near) = nearest(wanted, fields.iter().map(|(name, _)| *name)) {
+        return Some(format!("did you mean .{near}?"));
+    }
+    let is_secret = fields.iter().any(|(name, _)| *name == "LeaseID");
+    is_secret.then(|| "the fields of a secret are below .Data (KV version 2: below .Data.data)".to_owned())
+}
+
+/// For a wrong number of arguments.
+pub(super) fn usage(name: &str, function: &Func) -> Option<String> {
+    let mut words: Vec<String> = function.params.iter().map(type_word).collect();
+    if function.variadic
+        && let Some(last) = words.last_mut()
+    {
+        last.push('…');
+    }
+    Some(format!("{name} takes: {name} {}", words.join(" ")).trim_end().to_owned())
+}
+
+fn type_word(of: &Type) -> String {
+    match of {
+        Type::Any | Type::Reflect => "ANY".to_owned(),
+        Type::String => "TEXT".to_owned(),
+        Type::Int | Type::Int64 | Type::Uint64 | Type::Uint32 | Type::Uint8 => "INTEGER".to_owned(),
+        Type::Float64 => "NUMBER".to_owned(),
+        Type::Bool => "BOOL".to_owned(),
+        Type::List(_) => "LIST".to_owned(),
+        Type::Map(..) => "MAP".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// For an argument of a wrong type.
+pub(super) fn conversion(wanted: &Type, have: &Value) -> Option<&'static str> {
+    match (wanted, have) {
+        (_, Value::Nil) => Some(NO_VALUE),
+        (Type::String, Value::Number(_)) => {
+            Some("numbers of Vault are no strings: pipe it through printf \"%v\" or toJSON first")
+        }
+        (Type::String, Value::Bool(_) | Value::Int(_) | Value::Int64(_) | Value::Float(_)) => {
+            Some("pipe it through printf \"%v\" or toJSON first")
+        }
+        (Type::String, Value::Map(_) | Value::List(_)) => Some("pipe it through toJSON first"),
+        (Type::Int, Value::Int64(_) | Value::Number(_) | Value::Float(_)) => {
+            Some("convert it with sprig_int")
+        }
+        (Type::List(Type::String), Value::List(_)) => Some("use sprig_join, which takes any list"),
+        (Type::Map(Type::String, _), Value::Map(map)) if matches!(map.key, Type::Any) => {
+            Some("a mapping of parseYAML doesn't fit here; parseJSON gives one that does")
+        }
+        _ => None,
+    }
+}
+
+/// For an error of a function, by its words.
+pub(super) fn error(shown: &str) -> Option<String> {
+    if shown.contains("incompatible types for comparison") && shown.contains("json.Number") {
+        return Some("compare numbers of Vault after sprig_int, or as text after printf \"%v\"".to_owned());
+    }
+    if shown.contains("incompatible types for comparison") {
+        return Some(
+            "both sides need the same type: convert one with sprig_int, parseInt or printf \"%v\"".to_owned(),
+        );
+    }
+    None
+}

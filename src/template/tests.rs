@@ -1,0 +1,95 @@
+//! The whole corpus, the limits, and what a stranger reads when a template fails.
+
+#[path = "../../examples/template_answers/answer.rs"]
+mod answer;
+mod errors;
+mod limits;
+mod renders;
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use serde_json::{Map, Value as Json};
+
+use super::{
+    Identity, Render, Template, TemplateError,
+    fixture::{Fixture, FixtureHost},
+};
+use crate::{
+    config::template::{Destination, OnMissingKey, TemplateSource, TemplateSpec},
+    origin::Origin,
+};
+
+const FIXTURE: &str = include_str!("../../integration/corpus/templates/fixture.json");
+const CASES: &str = include_str!("../../integration/corpus/templates/vectors.jsonl");
+const ANSWERS: [&str; 5] = ["out", "out_b64", "parse_error", "exec_error", "files"];
+
+fn fixture() -> Fixture {
+    Fixture::parse(FIXTURE).unwrap()
+}
+
+/// A template as an annotation brings it.
+fn spec() -> TemplateSpec {
+    TemplateSpec {
+        origin: Origin::Annotation("vault.hashicorp.com/agent-inject-template-app".into()),
+        source: TemplateSource::Inline("".into()),
+        delimiters: ("{{".to_owned(), "}}".to_owned()),
+        destination: Destination {
+            path: PathBuf::from("/vault/secrets/app"),
+            perms: None,
+            user: None,
+            group: None,
+            create_dest_dirs: true,
+            backup: false,
+        },
+        on_missing_key: OnMissingKey::Zero,
+        error_fatal: true,
+        actions: Vec::new(),
+        wait: None,
+        function_denylist: Vec::new(),
+        sandbox_path: None,
+        static_secret_render_interval: None,
+    }
+}
+
+fn strict() -> TemplateSpec {
+    TemplateSpec { on_missing_key: OnMissingKey::Error, ..spec() }
+}
+
+fn render(spec: &TemplateSpec, text: &str) -> Result<Render, TemplateError> {
+    let fixture = fixture();
+    FixtureHost::new(&fixture).settle(&Template::compile(spec, text)?, &Identity::default())
+}
+
+fn rendered(text: &str) -> String {
+    let render = render(&spec(), text).unwrap_or_else(|error| panic!("{error}\n{}", error.go_text()));
+    String::from_utf8_lossy(&render.bytes).into_owned()
+}
+
+#[test]
+fn every_case_of_the_corpus_has_the_answer_of_the_real_engine() {
+    let fixture = fixture();
+    let (mut wrong, mut pending) = (Vec::new(), BTreeSet::new());
+    for line in CASES.lines() {
+        let case: Map<String, Json> = serde_json::from_str(line).unwrap();
+        if case.get("unstable") == Some(&Json::Bool(true)) {
+            continue;
+        }
+        let ours = answer::answer(&case, &fixture);
+        let said = |answer: &Map<String, Json>| -> Vec<(&str, String)> {
+            ANSWERS.iter().filter_map(|key| Some((*key, answer.get(*key)?.to_string()))).collect()
+        };
+        if said(&case) == said(&ours) {
+            continue;
+        }
+        let unknown =
+            ours.get("parse_error").and_then(Json::as_str).filter(|text| text.ends_with("not defined"));
+        match unknown {
+            Some(text) if !case.contains_key("parse_error") => {
+                pending.insert(text.to_owned());
+            }
+            _ => wrong.push(format!("{}\n  want {:?}\n  got  {:?}", case["tmpl"], said(&case), said(&ours))),
+        }
+    }
+    println!("functions still to come: {pending:?}");
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -1,0 +1,162 @@
+//! Hostile templates end with an error: no panic, no overflow, no endless run.
+
+use super::*;
+use crate::template::error::ErrorKind;
+
+fn fails(text: &str) -> TemplateError {
+    match render(&spec(), text) {
+        Ok(render) => panic!("{} bytes from {}", render.bytes.len(), text.get(..60).unwrap_or(text)),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn endless_recursion_ends() {
+    for text in [
+        "{{ define \"a\" }}{{ template \"a\" }}{{ end }}{{ template \"a\" }}",
+        "{{ define \"a\" }}{{ if true }}{{ with 1 }}{{ template \"a\" . }}{{ end }}{{ end }}{{ end }}{{ template \"a\" }}",
+        "{{ define \"a\" }}{{ range 1 }}{{ template \"a\" . }}{{ end }}{{ end }}{{ template \"a\" }}",
+        "{{ executeTemplate \"\" }}",
+        "{{ define \"a\" }}{{ executeTemplate \"a\" }}{{ end }}{{ template \"a\" }}",
+        "{{ define \"a\" }}{{ len (printf \"%s\" (executeTemplate \"a\")) }}{{ end }}{{ template \"a\" }}",
+    ] {
+        let error = fails(text);
+        assert!(matches!(error.kind(), ErrorKind::Limit | ErrorKind::Function), "{text}: {error}");
+        assert!(error.message().len() < 100_000, "{text}");
+    }
+}
+
+#[test]
+fn loops_and_outputs_are_bounded() {
+    assert_eq!(fails("{{ range loop 9000000000 }}{{ end }}").kind(), ErrorKind::Limit);
+    assert_eq!(fails("{{ range 9000000000 }}x{{ end }}").kind(), ErrorKind::Limit);
+    let doubling = "{{ $x := \"0123456789abcdef\" }}{{ range loop 40 }}{{ $x = print $x $x }}{{ end }}";
+    assert_eq!(fails(doubling).kind(), ErrorKind::Limit);
+    let writing = format!("{{{{ range loop 2000 }}}}{}{{{{ end }}}}", "x".repeat(10_000));
+    assert_eq!(fails(&writing).kind(), ErrorKind::Limit);
+    let wide = fails("{{ range loop 100 }}{{ printf \"%1000000d\" 1 }}{{ end }}");
+    assert_eq!(wide.kind(), ErrorKind::Limit, "{wide}");
+}
+
+#[test]
+fn requests_are_bounded() {
+    let error = fails("{{ range loop 100000 }}{{ secret (printf \"kv/%d\" .) }}{{ end }}");
+    assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+    assert!(error.message().contains("5,000 different secrets"), "{error}");
+}
+
+#[test]
+fn deep_expressions_end() {
+    for count in [100, 1_000, 20_000] {
+        let parens = format!("{{{{ {}1{} }}}}", "(".repeat(count), ")".repeat(count));
+        let blocks = format!("{}x{}", "{{ if 1 }}".repeat(count), "{{ end }}".repeat(count));
+        for text in [parens, blocks] {
+            if let Err(error) = render(&spec(), &text) {
+                assert!(error.message().contains("deep") || error.message().contains("depth"), "{error}");
+                assert!(count > 100, "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn real_depths_are_far_below_the_limits() {
+    let text = "{{ define \"a\" }}{{ if . }}{{ template \"a\" (slice . 1) }}{{ end }}x{{ end }}{{ template \"a\" \
+                \"0123456789012345678901234567890123456789\" }}";
+    assert_eq!(rendered(text).len(), 41);
+}
+
+/// Any text, in any order, ends: a small fuzz run with fixed seeds.
+#[test]
+fn no_text_makes_the_engine_panic() {
+    const PIECES: &[&str] = &[
+        "{{",
+        "}}",
+        "{{-",
+        "-}}",
+        " ",
+        "\n",
+        "(",
+        ")",
+        "|",
+        ".",
+        ".a",
+        "$",
+        "$x",
+        ":=",
+        "=",
+        ",",
+        "\"s\"",
+        "`r`",
+        "'c'",
+        "1",
+        "-2",
+        "1.5",
+        "0x",
+        "1e9",
+        "nil",
+        "true",
+        "if",
+        "else",
+        "end",
+        "range",
+        "with",
+        "define",
+        "template",
+        "block",
+        "break",
+        "continue",
+        "\"t\"",
+        "printf",
+        "index",
+        "slice",
+        "len",
+        "and",
+        "or",
+        "eq",
+        "lt",
+        "loop",
+        "secret",
+        "\"kv2\"",
+        "scratch.Set",
+        "scratch",
+        "executeTemplate",
+        "é",
+        "\u{0}",
+        "/*",
+        "*/",
+        "\\",
+        "%d",
+        "text",
+    ];
+    let fixture = fixture();
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
+    };
+    let mut parsed = 0;
+    for _ in 0..20_000 {
+        let mut text = String::new();
+        for _ in 0..random(14) {
+            let inside = random(3) > 0;
+            if inside {
+                text.push_str("{{ ");
+            }
+            for _ in 0..=random(4) {
+                text.push_str(PIECES[random(PIECES.len())]);
+                text.push(' ');
+            }
+            if inside {
+                text.push_str("}}");
+            }
+        }
+        if let Ok(template) = Template::compile(&spec(), &text) {
+            parsed += 1;
+            let _ = FixtureHost::new(&fixture).settle(&template, &Identity::default());
+        }
+    }
+    assert!(parsed > 500, "only {parsed} texts were templates");
+}
