@@ -339,5 +339,4 @@ fn set_headers(headers: &mut HeaderMap, wanted: &BTreeMap<String, String>) {
 }
 
 #[cfg(test)]
-#[path = "http_tests.rs"]
 mod tests;

@@ -139,13 +139,22 @@ impl Issuer {
         encode(&Header::new(Algorithm::ES256), &body, &self.signing).map_err(|_| DevError::Keys)
     }
 
-    /// What the API server's token review says: signature and time, nothing about roles.
-    pub(super) fn review(&self, token: &str, now: u64) -> Option<Reviewed> {
+    /// Whether this issuer signed the token, whatever it says.
+    pub(super) fn signed(&self, token: &str) -> bool {
+        self.claims(token).is_some()
+    }
+
+    fn claims(&self, token: &str) -> Option<Value> {
         let mut validation = Validation::new(Algorithm::ES256);
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         validation.validate_aud = false;
-        let claims = decode::<Value>(token, &self.verifying, &validation).ok()?.claims;
+        decode::<Value>(token, &self.verifying, &validation).ok().map(|data| data.claims)
+    }
+
+    /// What the API server's token review says: signature and time, nothing about roles.
+    pub(super) fn review(&self, token: &str, now: u64) -> Option<Reviewed> {
+        let claims = self.claims(token)?;
         let expires = claims["exp"].as_u64().unwrap_or(u64::MAX);
         let begins = claims["nbf"].as_u64().unwrap_or(0);
         if now > expires || now < begins {
@@ -183,7 +192,7 @@ impl Issuer {
 }
 
 /// The same names give the same id, so that a service account keeps its own.
-fn uid_of(names: &[&str]) -> String {
+pub(super) fn uid_of(names: &[&str]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, names.join("/").as_bytes());
     let hex: String = digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])

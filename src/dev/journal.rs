@@ -1,5 +1,7 @@
 //! What was asked of the server: method, path, status, and whose token. Never a secret.
 
+use std::collections::VecDeque;
+
 use serde::Serialize;
 
 use super::kubernetes::glob;
@@ -23,10 +25,13 @@ pub(super) struct Entry {
     pub(super) fault: bool,
 }
 
-/// All requests below `/v1/` so far.
+/// How many requests are remembered: far more than a test makes, and a bound for a server that runs for days.
+const REMEMBERED: usize = 20_000;
+
+/// The latest requests below `/v1/`.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
-    entries: Vec<Entry>,
+    entries: VecDeque<Entry>,
     forgotten: u64,
 }
 
@@ -57,7 +62,11 @@ impl Journal {
     /// Writes a request down; answers its number.
     pub(super) fn arrived(&mut self, mut entry: Entry) -> u64 {
         entry.seq = self.last() + 1;
-        self.entries.push(entry);
+        self.entries.push_back(entry);
+        if self.entries.len() > REMEMBERED {
+            self.entries.pop_front();
+            self.forgotten += 1;
+        }
         self.last()
     }
 
@@ -129,6 +138,17 @@ mod tests {
         assert_eq!(journal.arrived(entry("GET", "/v1/b")), 2);
         journal.answered(2, 200, false);
         assert_eq!(journal.find(&Filter::default()).len(), 1);
+    }
+
+    #[test]
+    fn only_the_latest_requests_are_remembered() {
+        let mut journal = Journal::default();
+        for _ in 0..=REMEMBERED {
+            journal.arrived(entry("GET", "/v1/a"));
+        }
+        let kept = journal.find(&Filter { arrived: true, ..Filter::default() });
+        assert_eq!((kept.len(), kept[0].seq), (REMEMBERED, 2));
+        assert_eq!(journal.last(), REMEMBERED as u64 + 1);
     }
 
     #[test]

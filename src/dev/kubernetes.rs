@@ -12,7 +12,7 @@ use super::{
     call::{Operation, Visit},
     fields::Fields,
     folder,
-    issuer::Issuer,
+    issuer::{Issuer, uid_of},
     lifetime::Limits,
     moment::Moment,
     token::TokenSpec,
@@ -107,9 +107,10 @@ impl Kubernetes {
         config.validate(&claims, &role.audience, now)?;
         let account = Account::of(&claims);
         role.admit(&account)?;
-        // The plugin asks the cluster's API about every token. Here the server's own issuer is the cluster; keys of
-        // another cluster say enough by themselves.
-        if config.keys.is_empty() && issuer.review(&jwt, now.seconds()).is_none() {
+        // The plugin asks the cluster's API about every token. Here the server's own issuer is the cluster; for tokens
+        // of another one the configured keys say enough.
+        let reviewed = config.keys.is_empty() || issuer.signed(&jwt);
+        if reviewed && issuer.review(&jwt, now.seconds()).is_none() {
             return Err(Refusal::denied());
         }
         if account.uid.is_empty() {
@@ -313,6 +314,7 @@ impl Role {
             renewable: !batch,
             batch,
             num_uses: self.num_uses,
+            entity_id: uid_of(&["entity", mount, &account.uid]),
             display_name: format!("{method}-{}-{}", account.namespace, account.name),
             meta: Some(BTreeMap::from([
                 ("role".to_owned(), role_name.clone()),
@@ -396,5 +398,4 @@ pub(super) fn glob(pattern: &str, text: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "kubernetes_tests.rs"]
 mod tests;

@@ -33,7 +33,7 @@ mod token_api;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 
 use self::{core::Core, listener::Scissors, moment::ServerClock, shared::Shared};
 use crate::clock::Clock;
@@ -43,6 +43,8 @@ pub use self::{
     issuer::{Claims, Issuer},
 };
 
+/// How long requests under way may take once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(2);
 /// How often what is over is ended even when nobody asks.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -121,17 +123,26 @@ impl Server {
         Arc::clone(&self.shared.issuer)
     }
 
-    /// Serves until `shutdown` is done; requests under way are answered first.
+    /// Serves until `shutdown` is done; requests under way get two seconds, held ones are let go.
     ///
     /// # Errors
     /// The listening socket fails.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), DevError> {
         let shared = self.shared.clone();
+        let stopping = Arc::new(Notify::new());
+        let told = Arc::clone(&stopping);
+        let faults = self.shared.clone();
+        let shutdown = async move {
+            shutdown.await;
+            faults.change(|state| state.faults.clear());
+            told.notify_one();
+        };
         let service = http::router(self.shared).into_make_service_with_connect_info::<Scissors>();
         let serve = axum::serve(listener::Listener(self.listener), service).with_graceful_shutdown(shutdown);
         tokio::select! {
             ended = async { serve.await } => ended.map_err(DevError::Serve),
             () = sweep(&shared) => Ok(()),
+            () = async { stopping.notified().await; tokio::time::sleep(GRACE).await } => Ok(()),
         }
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct TokenSpec {
     /// 0: as often as wanted.
     pub(super) num_uses: i64,
     pub(super) display_name: String,
+    /// Who it is to the identity store; empty for tokens made by hand.
+    pub(super) entity_id: String,
     pub(super) meta: Option<BTreeMap<String, String>>,
     /// The path that made it.
     pub(super) path: String,
@@ -66,7 +68,7 @@ impl Token {
             metadata: self.spec.meta.clone(),
             lease_duration: granted.as_secs(),
             renewable: self.spec.renewable,
-            entity_id: String::new(),
+            entity_id: self.spec.entity_id.clone(),
             token_type: self.kind(),
             orphan: self.parent.is_none(),
             mfa_requirement: None,

@@ -9,7 +9,10 @@ use crate::{
 const NOW: u64 = 1_700_000_000;
 
 struct Bench {
+    /// Signs, and its key is configured.
     issuer: Issuer,
+    /// Reviews.
+    cluster: Issuer,
     method: Kubernetes,
     now: Moment,
 }
@@ -30,7 +33,8 @@ impl Bench {
             "audience": "vault", "token_policies": ["app"], "token_ttl": "10m"});
         method.write_role("web", &fields(&role)).unwrap();
         let now = ServerClock::new(Clock::starting_at(UNIX_EPOCH + Duration::from_secs(NOW))).now();
-        Self { issuer, method, now }
+        let cluster = Issuer::generate().unwrap();
+        Self { issuer, cluster, method, now }
     }
 
     fn login(&self, claims: &Claims) -> Result<TokenSpec, Refusal> {
@@ -39,7 +43,7 @@ impl Bench {
 
     fn login_with(&self, jwt: &str) -> Result<TokenSpec, Refusal> {
         let fields = fields(&json!({"role": "web", "jwt": jwt}));
-        self.method.login("auth/kubernetes/", &fields, &self.issuer, self.now)
+        self.method.login("auth/kubernetes/", &fields, &self.cluster, self.now)
     }
 
     fn refused(&self, claims: &Claims) -> String {
@@ -104,10 +108,11 @@ async fn a_foreign_or_changed_signature_is_denied() {
 #[tokio::test(start_paused = true)]
 async fn without_keys_the_cluster_decides() {
     let bench = Bench::new(&json!({"pem_keys": []}));
-    assert!(bench.login(&claims()).is_ok());
-    let foreign = Issuer::generate().unwrap().mint(&claims()).unwrap();
-    assert_eq!(bench.login_with(&foreign).err(), Some(Refusal::denied()));
-    assert_eq!(bench.login(&Claims { lifetime: 5, ..claims() }).err(), Some(Refusal::denied()));
+    let mint = |claims: &Claims| bench.cluster.mint(claims).unwrap();
+    assert!(bench.login_with(&mint(&claims())).is_ok());
+    assert_eq!(bench.login(&claims()).err(), Some(Refusal::denied()), "signed elsewhere");
+    let expired = mint(&Claims { lifetime: 5, ..claims() });
+    assert_eq!(bench.login_with(&expired).err(), Some(Refusal::denied()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,6 +126,17 @@ async fn missing_fields_and_roles_are_bad_requests() {
         let refused = bench.method.login("auth/kubernetes/", &fields(&body), &bench.issuer, bench.now);
         assert_eq!(refused.err(), Some(Refusal::bad(message)));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cluster_gives_its_own_tokens_no_leeway() {
+    let mut bench = Bench::new(&json!({}));
+    std::mem::swap(&mut bench.issuer, &mut bench.cluster);
+    let keys = json!({"kubernetes_host": "http://127.0.0.1", "pem_keys": [bench.cluster.public_pem()]});
+    bench.method.write_config(&fields(&keys)).unwrap();
+    let mint = |lifetime| bench.cluster.mint(&Claims { lifetime, ..claims() }).unwrap();
+    assert!(bench.login_with(&mint(11)).is_ok());
+    assert_eq!(bench.login_with(&mint(5)).err(), Some(Refusal::denied()));
 }
 
 #[test]

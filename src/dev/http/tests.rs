@@ -360,3 +360,45 @@ async fn odd_requests_are_answered_as_the_original_does() {
     assert_eq!(bench.router.clone().oneshot(request).await.unwrap().status(), 404);
     assert_eq!(bench.root("GET", "sys/renew", Value::Null).await.0, 404);
 }
+
+#[tokio::test(start_paused = true)]
+async fn leases_can_be_listed_and_revoked_by_prefix() {
+    let bench = Bench::new();
+    bench.database().await;
+    for _ in 0..2 {
+        bench.root("GET", "database/creds/app", Value::Null).await;
+    }
+    let list = "sys/leases/lookup/database/creds/app";
+    let keys = bench.root("LIST", list, Value::Null).await.1;
+    assert_eq!(keys["data"]["keys"].as_array().unwrap().len(), 2);
+    assert_eq!(bench.root("PUT", "sys/leases/revoke-prefix/database/creds/app", json!({})).await.0, 204);
+    assert_eq!(bench.root("LIST", list, Value::Null).await.0, 404);
+    let policy = "path \"sys/leases/*\" { capabilities = [\"update\", \"list\"] }";
+    bench.root("PUT", "sys/policies/acl/ops", json!({"policy": policy})).await;
+    let token = bench.token(json!({"policies": ["ops"], "ttl": "1h"})).await;
+    let (status, body) = bench.ask(&token, "PUT", "sys/leases/revoke-prefix/database", json!({})).await;
+    assert_eq!((status, body), (403, wrapped_denial()), "sudo is needed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn mounts_are_listed_and_taken_away() {
+    let bench = Bench::new();
+    let kv1 = json!({"type": "kv", "config": {"default_lease_ttl": "90s"}});
+    assert_eq!(bench.root("POST", "sys/mounts/team/kv", kv1.clone()).await.0, 204);
+    let again = bench.root("POST", "sys/mounts/team/kv", kv1).await;
+    assert_eq!(again, (400, json!({"errors": ["path is already in use at team/kv/"]})));
+    bench.root("POST", "team/kv/a", json!({"k": "v"})).await;
+    assert_eq!(bench.root("GET", "team/kv/a", Value::Null).await.1["lease_duration"], 90);
+    let mounts = bench.root("GET", "sys/mounts", Value::Null).await.1;
+    assert_eq!(mounts["data"]["team/kv/"]["type"], "kv");
+    assert_eq!(mounts["secret/"]["options"]["version"], "2");
+    let found = bench.root("GET", "sys/internal/ui/mounts/team/kv/deep/path", Value::Null).await.1;
+    assert_eq!((&found["data"]["path"], &found["data"]["options"]), (&json!("team/kv/"), &json!({})));
+    assert_eq!(bench.root("DELETE", "sys/mounts/team/kv", Value::Null).await.0, 204);
+    assert_eq!(bench.root("GET", "team/kv/a", Value::Null).await.0, 404);
+    assert_eq!(bench.root("GET", "sys/internal/ui/mounts/team/kv", Value::Null).await.0, 403);
+    assert_eq!(
+        bench.ask("", "GET", "sys/internal/ui/mounts", Value::Null).await.1["data"]["secret"],
+        json!({})
+    );
+}
