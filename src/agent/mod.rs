@@ -1,9 +1,12 @@
 //! Where the stages meet: the tasks, their channels, start and end of a run.
 
+pub mod build;
 pub mod environment;
 pub mod event;
 pub mod host;
 pub mod outcome;
 pub mod plan;
+pub mod reconcile;
 pub mod status;
+pub mod tasks;
 pub mod upstream;

@@ -1,10 +1,16 @@
 //! The command line: what was asked for, as a value. Nothing here touches files, network or clock.
 
+mod agent;
 mod asked;
 mod commands;
+mod dev;
 pub mod flags;
 mod foreign;
 pub mod goflags;
+mod pod;
+mod runtime;
+mod start;
+mod token;
 
 use std::{ffi::OsString, fmt, net::SocketAddr, path::PathBuf};
 
@@ -16,6 +22,8 @@ use crate::{
     config::{env::Environment, raw::Raw},
     problem::nearest,
 };
+pub use start::start;
+
 use asked::{Asked, wrong};
 use commands::{COMMANDS, Spec};
 

@@ -57,7 +57,7 @@ fn events_become_lines_with_typed_fields() {
     logged(LogFormat::Standard, LogLevel::Info, |_, lines| {
         let missing: Option<u32> = None;
         tracing::info!(r#type = %"kv", missing, what = ?Some(1), "rendered {}", 7);
-        assert_eq!(message(&lines.take()), "[INFO]  agent: rendered 7: type=kv what=Some(1)\n");
+        assert_eq!(message(&lines.take()), "[INFO]  agent: rendered 7: type=kv what=\"Some(1)\"\n");
     });
 }
 

@@ -29,6 +29,19 @@ pub fn resolve(said: Raw, flags: Raw, environment: &Environment) -> Result<Confi
     });
     let raw = merge::overlay(merge::overlay(said, variables), flags);
     cross::check(&raw, &mut findings);
+    settle(raw, environment, findings)
+}
+
+/// The server alone, for commands that make one request: from flags and environment.
+///
+/// # Errors
+/// Everything that can't be used.
+pub fn connection(flags: Raw, environment: &Environment) -> Result<Config, Vec<Problem>> {
+    let variables = env::read(environment)?;
+    settle(merge::overlay(variables, flags), environment, Findings::default())
+}
+
+fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Result<Config, Vec<Problem>> {
     let method = raw.auto_auth.as_ref().and_then(|said| said.method.as_ref());
     let config = Config {
         vault: server::resolve(

@@ -1,0 +1,204 @@
+//! From a configuration to the parts of a run: everything that can fail fails here, before anything is served.
+
+use std::{collections::BTreeSet, io::Read, path::Path, sync::Arc};
+
+use thiserror::Error;
+
+use super::{
+    environment,
+    host::World,
+    plan::{Plan, PlanConfig},
+    upstream::{self, UpstreamError},
+};
+use crate::{
+    action,
+    chance::Chance,
+    clock::Clock,
+    config::{
+        Config,
+        env::Environment,
+        template::{TemplateSource, TemplateSpec},
+    },
+    origin::Origin,
+    process::{
+        harden,
+        pid_file::{PidFile, PidFileError},
+    },
+    secrets::{
+        request::{AuthId, SecretRequest},
+        schedule,
+    },
+    sink::{SinkError, Sinks, Written},
+    template::{Identity, Template, error::TemplateError},
+    vault::{gate::Gate, lifetime::Rules},
+};
+
+/// A template file may be this large.
+const LARGEST_TEMPLATE: u64 = 16 << 20;
+
+/// Why a run can't start. Each says where and what to do.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The way to the server.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// A template file.
+    #[error("{origin}: can't read the template file {path}: {why}")]
+    TemplateFile {
+        /// Who named it.
+        origin: Origin,
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// A template that doesn't parse, in a run that must not go on without it.
+    #[error("{0}")]
+    Template(Box<TemplateError>),
+    /// A sink that can't be written.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// The pid file.
+    #[error(transparent)]
+    PidFile(#[from] PidFileError),
+}
+
+impl BuildError {
+    /// Whether a folder or file system is in the way rather than the configuration.
+    pub const fn is_write(&self) -> bool {
+        matches!(self, Self::Sink(_) | Self::PidFile(_))
+    }
+}
+
+/// The parts of a run.
+pub struct Parts {
+    /// The configuration.
+    pub config: Config,
+    /// Templates that parse.
+    pub templates: Vec<(Arc<TemplateSpec>, Template)>,
+    /// Those that don't, as the user reads it.
+    pub broken: Vec<String>,
+    /// The plan over the templates.
+    pub plan: Plan,
+    /// The server behind its gate.
+    pub gate: Gate,
+    /// Settings of all requests.
+    pub settings: schedule::Settings,
+    /// Sinks that have proved that they can be written, and the news of their writes.
+    pub sinks: Option<(Sinks, Written)>,
+    /// Whose requests the templates make.
+    pub identity: Identity,
+    /// What templates see.
+    pub world: World,
+    /// What commands get.
+    pub command_env: action::command::Environment,
+    /// Removed when the run is over.
+    pub pid_file: Option<PidFile>,
+    /// Time.
+    pub clock: Clock,
+}
+
+impl Parts {
+    /// Builds everything.
+    ///
+    /// # Errors
+    /// The first thing that keeps the run from starting.
+    pub fn build(config: Config, environment: &Environment, clock: Clock) -> Result<Self, BuildError> {
+        let gate = upstream::gate(&config.vault, &config.template_config, clock, Chance::system())?;
+        let (templates, broken) = compile(&config)?;
+        let sinks = sinks(&config)?;
+        let pid_file = config.pid_file.as_deref().map(PidFile::create).transpose()?;
+        let identity = Identity { auth: AuthId::default(), namespace: config.vault.namespace.clone() };
+        let known = templates.iter().map(|(spec, template)| {
+            let literal: BTreeSet<SecretRequest> = template.literal_requests(&identity).into_iter().collect();
+            (spec.clone(), literal)
+        });
+        let plan = Plan::new(
+            PlanConfig {
+                // A template that can't be rendered keeps a run that renders once from ending well.
+                once: config.exit_after_auth && broken.is_empty(),
+                exit_on_failure: config.template_config.exit_on_retry_failure,
+                retries: config.vault.num_retries,
+                // Without sinks this is over with the first token.
+                sinks: sinks.is_some(),
+            },
+            known.collect(),
+        );
+        let env = environment::of_templates(environment, &config.vault);
+        Ok(Self {
+            settings: settings(&config),
+            command_env: environment::of_commands(&env),
+            world: World { env: Arc::new(env) },
+            config,
+            templates,
+            broken,
+            plan,
+            gate,
+            sinks,
+            identity,
+            pid_file,
+            clock,
+        })
+    }
+}
+
+/// Templates with their texts parsed; one that doesn't parse ends the run only where failures do.
+type Compiled = (Vec<(Arc<TemplateSpec>, Template)>, Vec<String>);
+
+fn compile(config: &Config) -> Result<Compiled, BuildError> {
+    let (mut templates, mut broken) = (Vec::new(), Vec::new());
+    for spec in &config.templates {
+        let text = text(spec)?;
+        match Template::compile(spec, &text) {
+            Ok(template) => templates.push((spec.clone(), template)),
+            Err(error) if config.template_config.exit_on_retry_failure && spec.error_fatal => {
+                return Err(BuildError::Template(Box::new(error)));
+            }
+            Err(error) => broken.push(error.to_string()),
+        }
+    }
+    Ok((templates, broken))
+}
+
+fn text(spec: &TemplateSpec) -> Result<String, BuildError> {
+    match &spec.source {
+        TemplateSource::Inline(text) => Ok(text.to_string()),
+        TemplateSource::Default { .. } => Ok(String::new()),
+        TemplateSource::File(path) => read(path).map_err(|why| BuildError::TemplateFile {
+            origin: spec.origin.clone(),
+            path: path.display().to_string(),
+            why,
+        }),
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut text = Vec::new();
+    file.take(LARGEST_TEMPLATE + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > LARGEST_TEMPLATE {
+        return Err(format!("it is larger than {} MiB", LARGEST_TEMPLATE >> 20));
+    }
+    String::from_utf8(text)
+        .map_err(|error| format!("it is not UTF-8 text (byte {} is not)", error.utf8_error().valid_up_to()))
+}
+
+fn sinks(config: &Config) -> Result<Option<(Sinks, Written)>, SinkError> {
+    let Some(auto_auth) = &config.auto_auth else { return Ok(None) };
+    Sinks::open(auto_auth.sinks.clone(), harden::umask(), Chance::system()).map(Some)
+}
+
+fn settings(config: &Config) -> schedule::Settings {
+    let template = &config.template_config;
+    let method = config.auto_auth.as_ref().map(|auto_auth| &auto_auth.method);
+    schedule::Settings {
+        rules: Rules {
+            static_interval: template.static_secret_render_interval,
+            static_interval_is_set: template.static_interval_is_set,
+            threshold: template.lease_renewal_threshold,
+        },
+        retry_base: method.and_then(|method| method.retry_base).unwrap_or(schedule::RETRY_BASE),
+        retry_cap: method.and_then(|method| method.retry_cap).unwrap_or(schedule::RETRY_CAP),
+        retries: config.vault.num_retries,
+    }
+}

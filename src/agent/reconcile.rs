@@ -1,0 +1,332 @@
+//! The loop: something happened → plan → effects. The only caller of output, and the one place that starts actions.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    future::Future,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    event::Signal,
+    host::{Seen, SnapshotHost, World},
+    outcome::Outcome,
+    plan::{Effect, Event, Plan, Rendered, Written},
+    status::StatusLine,
+};
+use crate::{
+    action,
+    clock::Clock,
+    config::template::TemplateSpec,
+    output,
+    secrets::{request::SecretRequest, snapshot::Snapshot},
+    template::{Identity, Render, Template, error::TemplateError},
+    watch::Watch,
+};
+
+/// What the loop works on.
+pub struct Reconcile {
+    /// The templates with their parsed texts, in configuration order.
+    pub templates: Vec<(Arc<TemplateSpec>, Template)>,
+    /// What to do when.
+    pub plan: Plan,
+    /// The answers so far.
+    pub snapshot: watch::Receiver<Snapshot>,
+    /// Tells the store what is needed.
+    pub wants: mpsc::Sender<BTreeSet<SecretRequest>>,
+    /// Whose requests the templates make.
+    pub identity: Identity,
+    /// What templates see besides secrets.
+    pub world: World,
+    /// All that commands get as their environment.
+    pub command_env: action::command::Environment,
+    /// The outside: stop, sinks, a login that was given up. A closed queue means stop.
+    pub signals: mpsc::Receiver<Signal>,
+    /// Changes of files that templates read.
+    pub watch: Watch,
+    /// Time.
+    pub clock: Clock,
+    /// When the first render must be done.
+    pub deadline: Option<Instant>,
+}
+
+type Batch = Pin<Box<dyn Future<Output = usize> + Send>>;
+
+struct Running {
+    parts: Reconcile,
+    current: Snapshot,
+    /// Bytes that are rendered and not yet written.
+    pending: HashMap<usize, Render>,
+    /// Files that each template read.
+    files: HashMap<usize, BTreeSet<PathBuf>>,
+    /// The template's last trouble that was logged, so that it is said once.
+    said: HashMap<usize, String>,
+    batches: VecDeque<Vec<usize>>,
+    batch: Option<Batch>,
+    status: StatusLine,
+}
+
+impl Reconcile {
+    /// Runs until the plan says that it's over.
+    pub async fn run(self) -> Outcome {
+        let status = StatusLine::new(self.clock.now());
+        let current = self.snapshot.borrow().clone();
+        let mut running = Running {
+            parts: self,
+            current,
+            pending: HashMap::new(),
+            files: HashMap::new(),
+            said: HashMap::new(),
+            batches: VecDeque::new(),
+            batch: None,
+            status,
+        };
+        let first = running.parts.plan.start();
+        let mut end = running.carry_out(first).await;
+        while end.is_none() {
+            let events = running.next_events().await;
+            for event in events {
+                let effects = running.parts.plan.on(event, running.parts.clock.now());
+                end = running.carry_out(effects).await;
+                if end.is_some() {
+                    break;
+                }
+            }
+        }
+        end.unwrap_or(Outcome::Stopped)
+    }
+}
+
+impl Running {
+    async fn next_events(&mut self) -> Vec<Event> {
+        let due = self.parts.plan.next_due();
+        let deadline = self.parts.deadline.filter(|_| !self.parts.plan.all_rendered());
+        let tick = self.status.next().filter(|_| !self.parts.plan.all_rendered());
+        tokio::select! {
+            biased;
+            signal = self.parts.signals.recv() => vec![match signal {
+                Some(Signal::Stop) | None => Event::Stop,
+                Some(Signal::SinksDone) => Event::SinksDone,
+                Some(Signal::AuthFailed(message)) => Event::AuthFailed(message),
+                Some(Signal::Broken(message)) => Event::Broken(message),
+            }],
+            paths = self.parts.watch.changed() => vec![self.stale_by(&paths)],
+            changed = self.parts.snapshot.changed() => match changed {
+                Ok(()) => self.snapshot_events(),
+                Err(_) => vec![Event::Broken("the secret store ended unasked".into())],
+            },
+            failed = run_batch(&mut self.batch), if self.batch.is_some() => {
+                self.batch = None;
+                self.start_batch();
+                vec![Event::ActionsDone { failed }]
+            }
+            () = sleep_until(due) => vec![Event::Due],
+            () = sleep_until(deadline) => {
+                self.say_what_is_awaited();
+                vec![Event::DeadlinePassed]
+            }
+            () = sleep_until(tick) => {
+                self.say_what_is_awaited();
+                Vec::new()
+            }
+        }
+    }
+
+    fn snapshot_events(&mut self) -> Vec<Event> {
+        let new = self.parts.snapshot.borrow_and_update().clone();
+        let changed: BTreeSet<SecretRequest> = new
+            .answers
+            .iter()
+            .filter(|(request, secret)| {
+                !self.current.get(request).is_some_and(|old| Arc::ptr_eq(old, secret))
+            })
+            .map(|(request, _)| request.clone())
+            .collect();
+        let mut events = Vec::new();
+        if !changed.is_empty() {
+            events.push(Event::Changed(changed));
+        }
+        if new.failed != self.current.failed {
+            events.push(Event::Failing(new.failed.clone()));
+        }
+        self.current = new;
+        events
+    }
+
+    /// Carries effects out, and those that follow from them, until the pass is done.
+    async fn carry_out(&mut self, effects: Vec<Effect>) -> Option<Outcome> {
+        let mut queue = VecDeque::from(effects);
+        loop {
+            let Some(effect) = queue.pop_front() else {
+                let more = self.parts.plan.on(Event::PassDone, self.parts.clock.now());
+                if more.is_empty() {
+                    return None;
+                }
+                queue.extend(more);
+                continue;
+            };
+            let event = match effect {
+                Effect::Render(index) => Event::Rendered(index, self.render(index)),
+                Effect::Write(index) => Event::Written(index, self.write(index)),
+                Effect::Want(wanted) => {
+                    if self.parts.wants.send(wanted).await.is_err() {
+                        return Some(Outcome::Internal("the secret store ended unasked".into()));
+                    }
+                    continue;
+                }
+                Effect::Run(batch) => {
+                    self.batches.push_back(batch);
+                    self.start_batch();
+                    continue;
+                }
+                Effect::AllRendered => {
+                    info!(target: "agent", templates = self.parts.templates.len(), "all templates are rendered");
+                    continue;
+                }
+                Effect::Exit(outcome) => return Some(outcome),
+            };
+            queue.extend(self.parts.plan.on(event, self.parts.clock.now()));
+        }
+    }
+
+    fn render(&mut self, index: usize) -> Rendered {
+        let (rendered, seen) = self.evaluate(index);
+        // A file counts as watched from now on; what it holds by now is what the second evaluation sees.
+        let (rendered, seen) =
+            if self.watch(index, seen.files.clone()) { self.evaluate(index) } else { (rendered, seen) };
+        let used = seen.used;
+        match rendered {
+            Ok(render) if !render.is_complete() => Rendered::Waiting { used },
+            Ok(render) => {
+                self.said.remove(&index);
+                self.pending.insert(index, render);
+                Rendered::Ready { used }
+            }
+            Err(trouble) => {
+                let message = trouble.to_string();
+                self.say_once(index, &message);
+                Rendered::Failed { used, message }
+            }
+        }
+    }
+
+    fn evaluate(&self, index: usize) -> (Result<Render, TemplateError>, Seen) {
+        let (spec, template) = &self.parts.templates[index];
+        let mut host = SnapshotHost::new(&self.current, &self.parts.world, self.parts.clock, spec);
+        let rendered = template.render(&mut host, &self.parts.identity);
+        (rendered, host.into_seen())
+    }
+
+    /// Watches the files that a template read; says whether one of them was not watched before.
+    fn watch(&mut self, index: usize, files: BTreeSet<PathBuf>) -> bool {
+        let known: BTreeSet<&PathBuf> = self.files.values().flatten().collect();
+        let is_new = files.iter().any(|file| !known.contains(file));
+        if self.files.get(&index).unwrap_or(&BTreeSet::new()) != &files {
+            self.files.insert(index, files);
+            self.parts.watch.set(self.files.values().flatten().cloned());
+        }
+        is_new
+    }
+
+    fn write(&mut self, index: usize) -> Written {
+        let Some(render) = self.pending.remove(&index) else { return Written::Same };
+        let (spec, _) = &self.parts.templates[index];
+        let destination = &spec.destination;
+        let written = match output::write(destination, &render.bytes) {
+            Ok(written) => written,
+            Err(trouble) => return self.write_failed(index, &trouble),
+        };
+        // A file whose owner was mended is no news for those who read it.
+        let mut changed = written == output::Written::Changed;
+        match written {
+            output::Written::Same => {
+                debug!(target: "agent", path = %destination.path.display(), "file is right already");
+            }
+            _ => info!(target: "agent", path = %destination.path.display(), "(runner) rendered"),
+        }
+        for (_, result) in output::effect::apply(&effects_of(&render)) {
+            match result {
+                Ok(written) => changed |= written == output::Written::Changed,
+                Err(trouble) => return self.write_failed(index, &trouble),
+            }
+        }
+        if changed { Written::Changed } else { Written::Same }
+    }
+
+    fn write_failed(&mut self, index: usize, trouble: &output::WriteError) -> Written {
+        let (spec, _) = &self.parts.templates[index];
+        let message = format!("{}: {}", spec.origin, crate::problem::chain(trouble));
+        self.say_once(index, &message);
+        Written::Failed(message)
+    }
+
+    fn say_once(&mut self, index: usize, message: &str) {
+        if self.said.get(&index).is_none_or(|said| said != message) {
+            error!(target: "agent", "{message}");
+            self.said.insert(index, message.to_owned());
+        }
+    }
+
+    fn start_batch(&mut self) {
+        if self.batch.is_some() {
+            return;
+        }
+        let Some(batch) = self.batches.pop_front() else { return };
+        let specs: Vec<Arc<TemplateSpec>> =
+            batch.iter().map(|index| self.parts.templates[*index].0.clone()).collect();
+        let environment = self.parts.command_env.clone();
+        self.batch = Some(Box::pin(async move {
+            let failures = action::run_batch(specs.iter().map(AsRef::as_ref), &environment).await;
+            for failure in &failures {
+                error!(target: "agent", "{}", failure.problem());
+            }
+            failures.len()
+        }));
+    }
+
+    fn stale_by(&self, paths: &[PathBuf]) -> Event {
+        let stale = self.files.iter().filter(|(_, files)| paths.iter().any(|path| files.contains(path)));
+        Event::Stale(stale.map(|(index, _)| *index).collect())
+    }
+
+    fn say_what_is_awaited(&mut self) {
+        let now = self.parts.clock.now();
+        let current = &self.current;
+        for line in self.status.lines(&self.parts.plan, |request| current.get(request).is_some(), now) {
+            warn!(target: "agent", "{line}");
+        }
+    }
+}
+
+async fn run_batch(batch: &mut Option<Batch>) -> usize {
+    match batch {
+        Some(batch) => batch.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn effects_of(render: &Render) -> Vec<output::effect::Effect<'_>> {
+    let effects = render.effects.iter().map(|effect| output::effect::Effect {
+        path: &effect.path,
+        user: &effect.user,
+        group: &effect.group,
+        mode: effect.mode,
+        append: effect.append,
+        contents: &effect.contents,
+    });
+    effects.collect()
+}

@@ -1,0 +1,143 @@
+//! A run: the tasks side by side, the loop in front of them, and the end in order.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tracing::{error, info, warn};
+
+use super::{build::Parts, event::Signal, outcome::Outcome, reconcile::Reconcile};
+use crate::{
+    auth::{Handle, TokenState, auto_auth::AutoAuth},
+    chance::Chance,
+    problem::chain,
+    process::{
+        reap,
+        signals::{Request, Signals},
+    },
+    secrets::{fetch::VaultFetch, store::Store},
+    vault::{
+        client::{Body, Call, Product},
+        gate::Gate,
+    },
+    watch::Watch,
+};
+
+/// Time to revoke the own token at the end.
+const REVOKE_BUDGET: Duration = Duration::from_secs(2);
+
+/// Runs until the end and cleans up. Needs a current-thread runtime with I/O and time.
+pub async fn run(mut parts: Parts) -> Outcome {
+    let mut tasks = JoinSet::new();
+    let (signals, queue) = mpsc::channel(16);
+    if let Err(trouble) = follow_signals(&mut tasks, signals.clone()) {
+        return Outcome::Internal(format!("can't follow signals: {trouble}"));
+    }
+    let pid_file = parts.pid_file.take();
+    let handle = log_in(&mut tasks, &mut parts, &signals);
+    let token = handle
+        .as_ref()
+        .map_or_else(|| watch::channel(TokenState::default()).1, |handle| handle.token.clone());
+    let fetch = VaultFetch::new(parts.gate.clone(), token.clone(), parts.clock);
+    let (store, store_handle) = Store::new(fetch, parts.clock, parts.settings.clone(), token.clone());
+    tasks.spawn(store.run());
+    let mut heal = store_handle.heal;
+    if let Some(handle) = handle {
+        tasks.spawn(async move {
+            while let Some(generation) = heal.recv().await {
+                handle.token_refused(generation);
+            }
+        });
+    }
+    for trouble in &parts.broken {
+        error!(target: "agent", "{trouble}");
+    }
+    let revoke = parts.config.revoke_on_exit;
+    let gate = parts.gate.clone();
+    let deadline = parts.config.init_deadline.map(|limit| parts.clock.now() + limit);
+    let reconcile = Reconcile {
+        templates: parts.templates,
+        plan: parts.plan,
+        snapshot: store_handle.snapshot,
+        wants: store_handle.wants,
+        identity: parts.identity,
+        world: parts.world,
+        command_env: parts.command_env,
+        signals: queue,
+        watch: Watch::new(parts.clock),
+        clock: parts.clock,
+        deadline,
+    };
+    let outcome = reconcile.run().await;
+    tasks.shutdown().await;
+    if revoke && !matches!(outcome, Outcome::Done { .. }) {
+        revoke_own_token(&gate, &token).await;
+    }
+    drop(pid_file);
+    drop(signals);
+    outcome
+}
+
+/// Auto-auth and the sinks, when there is something to log in with.
+fn log_in(tasks: &mut JoinSet<()>, parts: &mut Parts, signals: &mpsc::Sender<Signal>) -> Option<Handle> {
+    let config = parts.config.auto_auth.as_ref()?;
+    let (auto_auth, handle) = AutoAuth::new(config, parts.gate.clone(), parts.clock, Chance::system());
+    let gave_up = signals.clone();
+    tasks.spawn(async move {
+        let trouble = auto_auth.run().await;
+        let _ = gave_up.send(Signal::AuthFailed(chain(&trouble))).await;
+    });
+    if let Some((sinks, mut written)) = parts.sinks.take() {
+        tasks.spawn(sinks.run(handle.token.clone()));
+        let (mut token, done) = (handle.token.clone(), signals.clone());
+        tasks.spawn(async move {
+            if token.wait_for(|state| state.generation() > 0).await.is_ok() {
+                written.all(1).await;
+                let _ = done.send(Signal::SinksDone).await;
+            }
+        });
+    }
+    Some(handle)
+}
+
+fn follow_signals(tasks: &mut JoinSet<()>, queue: mpsc::Sender<Signal>) -> std::io::Result<()> {
+    let mut signals = Signals::install()?;
+    tasks.spawn(async move {
+        loop {
+            match signals.next().await {
+                Request::Stop(signal) => {
+                    info!(target: "agent", %signal, "shutdown triggered");
+                    let _ = queue.send(Signal::Stop).await;
+                }
+                Request::StopNow(signal) => {
+                    warn!(target: "agent", %signal, "asked to stop for the second time, ending at once");
+                    let _ = queue.send(Signal::Broken("stopped before everything was put in order".into())).await;
+                }
+                Request::Reload => {
+                    warn!(target: "agent", "SIGHUP: reloading is not supported yet, the configuration stays as it is");
+                }
+            }
+        }
+    });
+    if reap::is_needed() {
+        tasks.spawn(async {
+            if let Err(trouble) = reap::reap_orphans().await {
+                warn!(target: "agent", error = %trouble, "can't collect orphaned processes");
+            }
+        });
+    }
+    Ok(())
+}
+
+async fn revoke_own_token(gate: &Gate, token: &watch::Receiver<TokenState>) {
+    let Some(token) = token.borrow().token().cloned() else { return };
+    let call = Call::write("auth/token/revoke-self", Body::json(&serde_json::json!({})), Product::Agent)
+        .token(&token);
+    match tokio::time::timeout(REVOKE_BUDGET, gate.upstream().send(&call)).await {
+        Ok(Ok(_)) => info!(target: "agent", "revoked our own token"),
+        Ok(Err(trouble)) => warn!(target: "agent", error = chain(&trouble), "can't revoke our own token"),
+        Err(_) => warn!(target: "agent", "no time left to revoke our own token, it lives until it expires"),
+    }
+}

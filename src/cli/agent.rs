@@ -1,0 +1,82 @@
+//! `agent`: load, build, run; console texts and exit codes as the original's.
+
+use super::{AgentOptions, Program, start::say};
+use crate::{
+    agent::{build::Parts, outcome::Outcome, tasks},
+    clock::Clock,
+    config::{Config, env::Environment, load, resolve},
+    problem,
+    telemetry::{self, Console},
+};
+
+/// Runs the agent. The original prints its console texts, errors included, on standard output, and logs on standard
+/// error; scripts rely on that.
+pub(super) fn run(program: Program, options: AgentOptions, environment: &Environment) -> u8 {
+    let config =
+        load::load(&options.configs).and_then(|raw| resolve::resolve(raw, *options.flags, environment));
+    let config = match config {
+        Ok(config) => config,
+        Err(problems) => {
+            say(&problem::list("the configuration can't be used", &problems));
+            return 1;
+        }
+    };
+    let console = if options.combine_logs { Console::Stdout } else { Console::Stderr };
+    let clock = Clock::system();
+    if let Err(trouble) = telemetry::start(&config.log, console, clock) {
+        say(&problem::chain(&trouble));
+        return 1;
+    }
+    if options.verify_only {
+        return 0;
+    }
+    for warning in &config.warnings {
+        tracing::warn!(target: "agent", "{warning}");
+    }
+    if config.auto_auth.is_none() {
+        say("No auto_auth block found in config, the automatic authentication feature will not be started");
+    }
+    let banner = banner(program, &config);
+    let parts = match Parts::build(config, environment, clock) {
+        Ok(parts) => parts,
+        Err(trouble) => {
+            say(&problem::chain(&trouble));
+            return 1;
+        }
+    };
+    if !options.combine_logs {
+        say(&banner);
+    }
+    end(&super::runtime::block_on(tasks::run(parts)))
+}
+
+fn end(outcome: &Outcome) -> u8 {
+    let code = outcome.agent_code();
+    match outcome.message() {
+        Some(message) if code != 0 => {
+            let short = message.lines().next().unwrap_or_default();
+            tracing::error!(target: "agent", error = %short, code, "runtime error encountered");
+            say("Error encountered during run, refer to logs for more details.");
+        }
+        Some(message) => tracing::warn!(target: "agent", "{message}"),
+        None => {}
+    }
+    code
+}
+
+/// Keys are right-aligned so that they end in column 24, as the original's.
+fn banner(program: Program, config: &Config) -> String {
+    let product = match program {
+        Program::Vault => "Vault",
+        Program::Bao => "OpenBao",
+        Program::Decant => "decant",
+    };
+    let lines = [("Cgo", "disabled"), ("Log Level", &config.log.level_text), ("Version", &program.version())];
+    let mut text = format!(
+        "==> {product} Agent started! Log data will stream in below:\n\n==> {product} Agent configuration:\n\n"
+    );
+    for (key, value) in lines {
+        text.push_str(&format!("{key:>24}: {}\n", value.trim_end()));
+    }
+    text
+}

@@ -1,0 +1,85 @@
+//! `init` and `sidecar`: the pod's annotations are the configuration.
+
+use std::path::Path;
+
+use super::{PodOptions, start::complain};
+use crate::{
+    agent::{build::Parts, outcome::Outcome, tasks},
+    clock::Clock,
+    config::{Config, env::Environment, pod},
+    problem,
+    process::termination_log,
+    telemetry::{self, Console},
+};
+
+/// Where the kubelet reads why a container ended.
+const TERMINATION_LOG: &str = "/dev/termination-log";
+/// Exit code for a configuration that can't be used.
+const CONFIGURATION: u8 = 2;
+/// Exit code for something that can't be written.
+const WRITE: u8 = 6;
+
+/// Whether the agent stays after the first render.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stay {
+    /// `sidecar`.
+    Yes,
+    /// `init`.
+    No,
+}
+
+/// Runs `init` or `sidecar`.
+pub(super) fn run(options: PodOptions, environment: &Environment, stay: Stay) -> u8 {
+    let config = match pod::load(&options.annotations, &options.configs, *options.flags, environment) {
+        Ok(Some(config)) => Config { exit_after_auth: stay == Stay::No, ..config },
+        Ok(None) => {
+            complain("the annotation agent-inject is false: nothing to do");
+            return 0;
+        }
+        Err(problems) => {
+            return fail(CONFIGURATION, &problem::list("the configuration can't be used", &problems));
+        }
+    };
+    let clock = Clock::system();
+    if let Err(trouble) = telemetry::start(&config.log, Console::Stderr, clock) {
+        return fail(CONFIGURATION, &problem::chain(&trouble));
+    }
+    for warning in &config.warnings {
+        tracing::warn!(target: "agent", "{warning}");
+    }
+    let parts = match Parts::build(config, environment, clock) {
+        Ok(parts) => parts,
+        Err(trouble) => {
+            let code = if trouble.is_write() { WRITE } else { CONFIGURATION };
+            let reason = problem::chain(&trouble);
+            tracing::error!(target: "agent", code, "can't start: {reason}");
+            tell_kubelet(&reason);
+            return code;
+        }
+    };
+    end(&super::runtime::block_on(tasks::run(parts)))
+}
+
+fn end(outcome: &Outcome) -> u8 {
+    let code = outcome.init_code();
+    if let Some(message) = outcome.message() {
+        // The log has the whole of it; this is the line that a reader finds last.
+        let short = message.lines().next().unwrap_or_default();
+        tracing::error!(target: "agent", code, "ending: {short}");
+        tell_kubelet(&message);
+    }
+    code
+}
+
+/// Says the reason to whoever looks before there is a log, and to the kubelet.
+fn fail(code: u8, reason: &str) -> u8 {
+    complain(reason);
+    tell_kubelet(reason);
+    code
+}
+
+fn tell_kubelet(reason: &str) {
+    if let Err(trouble) = termination_log::write(Path::new(TERMINATION_LOG), reason) {
+        tracing::debug!(target: "agent", error = %trouble, "can't write {TERMINATION_LOG}");
+    }
+}
