@@ -170,7 +170,7 @@ fn strangers(sources: &BTreeMap<PathBuf, Source>) -> Vec<String> {
 /// Reads all files below a folder that aren't for tests only.
 fn read_tree(root: &Path) -> io::Result<BTreeMap<PathBuf, Source>> {
     let mut sources = BTreeMap::new();
-    let mut tests: Vec<Vec<String>> = Vec::new();
+    let (mut tests, mut test_files) = (Vec::new(), Vec::new());
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
@@ -189,7 +189,10 @@ fn read_tree(root: &Path) -> io::Result<BTreeMap<PathBuf, Source>> {
             }
         }
     }
-    sources.retain(|file, _| !tests.iter().any(|test| module_of(file).starts_with(test)));
+    let is_test = |file: &PathBuf| {
+        test_files.contains(file) || tests.iter().any(|test: &Vec<String>| module_of(file).starts_with(test))
+    };
+    sources.retain(|file, _| !is_test(file));
     Ok(sources)
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Source {
     pub(super) modules: Vec<String>,
     /// Names of the modules that exist for tests only.
     pub(super) test_modules: Vec<String>,
+    /// Files of such modules that have a place of their own (`#[path]`), from the folder of this file.
+    pub(super) test_files: Vec<String>,
     /// Whether the file says what it is for (`//!`).
     pub(super) has_purpose: bool,
     /// Lines without those of tests.
@@ -149,6 +151,15 @@ fn is_test_only(attributes: &[Attribute]) -> bool {
     })
 }
 
+/// The text of `#[path = "…"]`.
+fn own_place(attribute: &Attribute) -> Option<String> {
+    let value = attribute.meta.require_name_value().ok().filter(|value| value.path.is_ident("path"))?;
+    match &value.value {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
+        _ => None,
+    }
+}
+
 fn attributes_of(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(item) => &item.attrs,
@@ -169,6 +180,7 @@ impl<'ast> Visit<'ast> for Reader {
             self.test_lines += span.end().line + 1 - span.start().line;
             if let Item::Mod(module) = item {
                 self.source.test_modules.push(module.ident.to_string());
+                self.source.test_files.extend(module.attrs.iter().filter_map(own_place));
             }
         } else {
             visit::visit_item(self, item);
@@ -273,6 +285,13 @@ mod tests {
         assert_eq!(source.imports.len(), 1);
         assert_eq!(source.test_modules, ["tests", "more"]);
         assert!(source.functions.is_empty());
+    }
+
+    #[test]
+    fn tests_in_a_file_with_a_name_of_its_own_are_known() {
+        let source =
+            parse("#[cfg(test)]\n#[path = \"a_tests.rs\"]\nmod tests;\n#[path = \"b.rs\"]\nmod b;\n", &["x"]);
+        assert_eq!(source.test_files, ["a_tests.rs"]);
     }
 
     #[test]
