@@ -63,6 +63,10 @@ const MOST_FUNCTION_LINES: usize = 70;
 /// Files and functions (`file.rs::function`) that may be longer, each with its reason.
 const WAIVERS: &[(&str, &str)] = &[
     ("agent/plan.rs", "one state machine, 3 % over: split when it next grows"),
+    ("template/go/eval.rs", "came in as one piece; to be split along the kinds of nodes"),
+    ("template/go/lexer.rs", "came in as one piece; to be split into scanning and literals"),
+    ("template/go/parser.rs", "came in as one piece; to be split into actions and expressions"),
+    ("template/go/printf.rs", "came in as one piece; to be split into verbs and number formats"),
     (
         "template/go/value.rs",
         "one type with its conversions and comparisons, 8 % over: split when it next grows",
@@ -182,6 +186,8 @@ fn read_tree(root: &Path) -> io::Result<BTreeMap<PathBuf, Source>> {
                 let module = module_of(&file);
                 let source = Source::parse(&fs::read_to_string(&path)?, &module)
                     .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
+                let folder = file.parent().unwrap_or(Path::new(""));
+                test_files.extend(source.test_files.iter().map(|name| folder.join(name)));
                 tests.extend(
                     source.test_modules.iter().map(|name| [module.clone(), vec![name.clone()]].concat()),
                 );
