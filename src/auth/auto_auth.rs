@@ -41,8 +41,6 @@ use crate::{
 const HANDLER: &str = "agent.auth.handler";
 const LOOKUP: &str = "auth/token/lookup-self";
 const RENEW: &str = "auth/token/renew-self";
-/// A doubted token is looked up this often at most.
-const DOUBT_PAUSE: Duration = Duration::from_secs(60);
 /// While asleep, the wall clock is looked at this often, because the monotonic one stands still during suspend.
 const WALL_CHECK: Duration = Duration::from_secs(60);
 
@@ -51,11 +49,6 @@ const WALL_CHECK: Duration = Duration::from_secs(60);
 pub(super) enum Event {
     /// The server called the token of this generation invalid.
     Refused {
-        /// Which token.
-        generation: u64,
-    },
-    /// A refusal may mean that the token of this generation is dead.
-    Doubted {
         /// Which token.
         generation: u64,
     },
@@ -97,10 +90,8 @@ pub struct AutoAuth<S> {
     events: mpsc::Receiver<Event>,
     /// Logins in a row for which there was nothing to log in with.
     empty_handed: u32,
-    /// The token of this generation is to be looked up.
-    doubt: Option<u64>,
-    /// When a doubted token was looked up last.
-    doubted: Option<Instant>,
+    /// The server refused the token; whatever the next login gives is news.
+    refused: bool,
 }
 
 impl<S: Server> AutoAuth<S> {
@@ -128,8 +119,7 @@ impl<S: Server> AutoAuth<S> {
             publish,
             events,
             empty_handed: 0,
-            doubt: None,
-            doubted: None,
+            refused: false,
         };
         (task, Handle { token, events: sender })
     }
@@ -147,7 +137,6 @@ impl<S: Server> AutoAuth<S> {
                 Step::Rest => None,
             };
             if self.wait(at).await {
-                self.settle_doubt().await;
                 continue;
             }
             match step {
@@ -189,17 +178,10 @@ impl<S: Server> AutoAuth<S> {
             Event::Refused { generation } => {
                 let heals = self.machine.token_refused(generation, now, self.chance.unit());
                 if heals {
+                    self.refused = true;
                     tracing::warn!(target: HANDLER, "the server no longer knows the token, logging in again");
                 }
                 heals
-            }
-            Event::Doubted { generation } => {
-                let recent = self.doubted.is_some_and(|last| now.duration_since(last) < DOUBT_PAUSE);
-                let current = self.publish.borrow().generation() == generation;
-                if current && !recent {
-                    self.doubt = Some(generation);
-                }
-                current && !recent
             }
             Event::NewCredentials => {
                 let again = self.machine.new_credentials(now);
@@ -264,10 +246,11 @@ impl<S: Server> AutoAuth<S> {
         let expires = self.expires(ttl);
         let generation = {
             let state = self.publish.borrow();
-            // A token file that still holds the same token is no news.
+            // A token file that still holds the same token is no news, unless somebody waits for a better one.
             let same = state.login.as_ref().is_some_and(|login| login.token == token);
-            state.generation() + u64::from(!same)
+            state.generation() + u64::from(!same || self.refused)
         };
+        self.refused = false;
         let login = Login { token, accessor, generation, ttl, expires, renewable, policies, wrapped };
         self.publish.send_modify(|state| state.login = Some(Arc::new(login)));
         self.machine.logged_in(grant, generation, self.clock.now(), self.chance.unit());
@@ -328,9 +311,7 @@ impl<S: Server> AutoAuth<S> {
             Err(error) => {
                 let failure = match &error {
                     VaultError::InvalidToken(_) => RenewalFailure::InvalidToken,
-                    error if error.leaves_token_in_doubt() && self.is_dead().await => {
-                        RenewalFailure::InvalidToken
-                    }
+                    error if error.is_past_max_ttl() => RenewalFailure::Over,
                     error if error.is_definite() => RenewalFailure::Denied,
                     error => RenewalFailure::Later(error.retry_after()),
                 };
@@ -339,33 +320,13 @@ impl<S: Server> AutoAuth<S> {
         }
     }
 
-    /// Looks a doubted token up, and has it replaced if the server doesn't know it.
-    async fn settle_doubt(&mut self) {
-        let Some(generation) = self.doubt.take() else { return };
-        if self.is_dead().await {
-            self.heed(Event::Refused { generation });
-        }
-    }
-
-    /// Whether the server no longer knows the token. A token may always look itself up under the default policy;
-    /// without that policy the refusal reads differently from that of a dead one.
-    async fn is_dead(&mut self) -> bool {
-        let Some(login) = self.publish.borrow().login.clone() else { return false };
-        self.doubted = Some(self.clock.now());
-        let pass = self.server.pass(Class::Repeat, LOOKUP).await;
-        let namespace = self.config.namespace.clone();
-        let call = Call::read(LOOKUP, Product::AutoAuth).namespace(namespace.as_ref()).token(&login.token);
-        match self.server.send(pass, LOOKUP, &call).await {
-            Ok(_) => false,
-            Err(error) => matches!(error, VaultError::InvalidToken(_)) || error.leaves_token_in_doubt(),
-        }
-    }
-
     fn renewal_failed(&mut self, failure: RenewalFailure, error: &str) {
+        self.refused |= failure == RenewalFailure::InvalidToken;
         self.machine.renewal_failed(failure, self.clock.now(), self.chance.unit());
         let next = match failure {
             RenewalFailure::Denied => "the token counts as not renewable, a new login follows in time",
             RenewalFailure::InvalidToken => "the server no longer knows the token, logging in again",
+            RenewalFailure::Over => "the token can't be prolonged any more, logging in again",
             RenewalFailure::Later(_) => "the token stays in use until it expires",
         };
         tracing::warn!(target: HANDLER, error, next, "error renewing token");

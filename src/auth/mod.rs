@@ -127,12 +127,6 @@ impl Handle {
         let _ = self.events.try_send(auto_auth::Event::Refused { generation });
     }
 
-    /// A refusal left the token of this generation in doubt (`VaultError::leaves_token_in_doubt`): auto-auth looks
-    /// it up, at most once a minute, and logs in again if it is dead.
-    pub fn token_doubted(&self, generation: u64) {
-        let _ = self.events.try_send(auto_auth::Event::Doubted { generation });
-    }
-
     /// The method's credentials changed: log in again, if the configuration wants that.
     pub fn new_credentials(&self) {
         let _ = self.events.try_send(auto_auth::Event::NewCredentials);

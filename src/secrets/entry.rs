@@ -130,6 +130,10 @@ pub struct Entry {
     failed: Option<(u32, Failure)>,
     /// Leases of this request can't be renewed: the server refused it once.
     renewal_refused: bool,
+    /// Generation of the token that the request in flight was sent with at the earliest.
+    sent: u64,
+    /// The token that was refused first in a row of such answers; a refusal of a newer one means the request.
+    refused: Option<u64>,
     /// Something asked for a fetch while a request was out: fetch right after it.
     again: bool,
 }
@@ -161,6 +165,8 @@ impl Entry {
             lease: None,
             failed: None,
             renewal_refused: false,
+            sent: 0,
+            refused: None,
             again: false,
         }
     }
@@ -250,6 +256,7 @@ impl Entry {
         }
         let length = lifetime::lease_duration(&answer.secret);
         self.failed = None;
+        self.refused = None;
         self.good = Some((answer.secret, self.token));
         self.lease = (!length.is_zero()).then(|| Lease {
             renewal: Renewal::new(length, policy.unit()),
@@ -293,12 +300,17 @@ impl Entry {
         }
     }
 
-    fn on_failure(&mut self, failure: Failure, policy: &mut Policy<'_>) -> Effect {
+    fn on_failure(&mut self, mut failure: Failure, policy: &mut Policy<'_>) -> Effect {
         let Phase::InFlight(what) = self.phase else { return Effect::Nothing };
         if failure.class == FailureClass::InvalidToken {
-            self.failed = Some((self.tries() + 1, failure));
-            self.phase = Phase::Parked;
-            return Effect::Park { heal: true };
+            let first = *self.refused.get_or_insert(self.sent);
+            if first == self.sent {
+                return self.on_refused_token(failure);
+            }
+            // A new login changed nothing: another would not either.
+            failure.class = FailureClass::Denied;
+        } else if failure.class.is_definite() {
+            self.refused = None;
         }
         if what == Next::Renew {
             return self.on_refused_renewal(&failure, policy);
@@ -308,6 +320,16 @@ impl Entry {
         self.failed = Some((tries, failure));
         self.again = false;
         self.sleep(policy.now + wait, Next::Fetch)
+    }
+
+    /// The token is no good: a new one is needed, or is there already.
+    fn on_refused_token(&mut self, failure: Failure) -> Effect {
+        self.failed = Some((self.tries() + 1, failure));
+        if self.sent < self.token {
+            return self.fetch();
+        }
+        self.phase = Phase::Parked;
+        Effect::Park { heal: true }
     }
 
     /// A renewal that failed says nothing about the secret: it lives until its lease ends.
@@ -348,6 +370,7 @@ impl Entry {
 
     fn fetch(&mut self) -> Effect {
         self.phase = Phase::InFlight(Next::Fetch);
+        self.sent = self.token;
         Effect::Fetch { repeat: self.good.is_some() || self.failed.is_some() }
     }
 
@@ -356,6 +379,7 @@ impl Entry {
             Some(secret) => {
                 let secret = secret.clone();
                 self.phase = Phase::InFlight(Next::Renew);
+                self.sent = self.token;
                 Effect::Renew(secret)
             }
             None => self.fetch(),

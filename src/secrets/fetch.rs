@@ -154,6 +154,10 @@ impl Fetch for VaultFetch {
             }
         };
         let own_token = secret.lease_id.is_empty();
+        if result.as_ref().is_err_and(VaultError::is_past_max_ttl) {
+            // Nothing is left of the lease: an answer without a lifetime says just that.
+            return Ok(Answer { secret: Arc::default(), kind: Kind::Other });
+        }
         let answer = result.map_err(|error| {
             let mut failure = failure(&error);
             // A child token that is dead says nothing about our own.

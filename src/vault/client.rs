@@ -164,6 +164,12 @@ impl<'a> Call<'a> {
         self.body.as_ref()
     }
 
+    /// Whether this is a login, which a template may send as well: its refusal says nothing about the token.
+    fn is_login(&self) -> bool {
+        self.path.trim_start_matches('/').starts_with("auth/")
+            && self.path.split('/').any(|part| part == "login")
+    }
+
     /// The headers of Vault's API; an unprintable token is the only thing that can't be sent.
     fn headers(&self) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();
@@ -235,7 +241,8 @@ impl VaultClient {
         let token = call.token.map(Token::expose);
         let errors = Answer::words(&body, token.as_slice());
         let (method, url) = (call.method.clone(), self.url(call));
-        Err(VaultError::from_answer(Answer { method, url, status, errors, retry_after }))
+        let answer = Answer { method, url, status, errors, retry_after };
+        Err(VaultError::from_answer(answer, call.token.is_some() && !call.is_login()))
     }
 
     /// Asks whether the server can be reached; any answer will do, no token is sent.

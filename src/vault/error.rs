@@ -103,11 +103,15 @@ pub struct Answer {
 }
 
 impl VaultError {
-    /// Sorts an answer with a status from 400.
-    pub fn from_answer(answer: Answer) -> Self {
+    /// Sorts an answer with a status from 400; `by_token`: a token was to open the door, so this was no login.
+    ///
+    /// Vault since 1.17 says "invalid token" to a token that it doesn't know. Older ones and OpenBao say a bare
+    /// "permission denied" then, whereas a policy's refusal comes as a list of errors. A refused login is bare, too.
+    pub fn from_answer(answer: Answer, by_token: bool) -> Self {
         let says = |text: &str| answer.errors.iter().any(|error| error.to_lowercase().contains(text));
         let kind = match answer.status {
             403 if says("invalid token") || says("bad token") => Self::InvalidToken,
+            403 if by_token && answer.errors == ["permission denied"] => Self::InvalidToken,
             403 => Self::Denied,
             404 => Self::Missing,
             412 => Self::Server,
@@ -153,11 +157,13 @@ impl VaultError {
         matches!(self, Self::Denied(_) | Self::InvalidToken(_) | Self::Missing(_) | Self::Invalid(_))
     }
 
-    /// Whether this refusal may mean a dead token rather than a policy. Vault since 1.17 says "invalid token"; older
-    /// ones and OpenBao say no more than "permission denied" then, whereas a policy's refusal comes as a list of
-    /// errors. `lookup-self` tells for sure.
-    pub fn leaves_token_in_doubt(&self) -> bool {
-        matches!(self, Self::Denied(answer) if answer.errors == ["permission denied"])
+    /// Whether a renewal was refused because there is nothing left to prolong. OpenBao answers 500 for a token in
+    /// its last second and 400 for a lease; neither means an outage.
+    pub fn is_past_max_ttl(&self) -> bool {
+        const WORDS: &str = "past the max TTL";
+        self.answer().is_some_and(|answer| {
+            matches!(answer.status, 400 | 500) && answer.errors.iter().any(|error| error.contains(WORDS))
+        })
     }
 
     /// When the server wants to be asked again.
@@ -247,21 +253,24 @@ impl fmt::Debug for Answer {
 mod tests {
     use super::*;
 
-    fn error(status: u16, body: &str) -> VaultError {
-        VaultError::from_answer(Answer {
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer {
             method: Method::GET,
             url: "https://v/v1/secret/a".into(),
             status,
             errors: Answer::words(body.as_bytes(), &["hvs.canary"]),
             retry_after: None,
-        })
+        }
+    }
+
+    fn error(status: u16, body: &str) -> VaultError {
+        VaultError::from_answer(answer(status, body), true)
     }
 
     #[test]
     fn answers_are_sorted_by_what_can_be_done() {
         let invalid = r#"{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}"#;
         assert!(matches!(error(403, invalid), VaultError::InvalidToken(_)));
-        assert!(matches!(error(403, r#"{"errors":["permission denied"]}"#), VaultError::Denied(_)));
         assert!(matches!(error(404, r#"{"errors":[]}"#), VaultError::Missing(_)));
         assert!(matches!(error(400, "{}"), VaultError::Invalid(_)));
         assert!(matches!(error(405, "{}"), VaultError::Invalid(_)));
@@ -280,11 +289,27 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_refusal_leaves_the_token_in_doubt_and_a_policys_does_not() {
-        assert!(error(403, r#"{"errors":["permission denied"]}"#).leaves_token_in_doubt());
+    fn a_bare_refusal_means_the_token_and_a_list_the_policy() {
+        let bare = r#"{"errors":["permission denied"]}"#;
+        assert!(matches!(error(403, bare), VaultError::InvalidToken(_)));
+        assert!(
+            matches!(VaultError::from_answer(answer(403, bare), false), VaultError::Denied(_)),
+            "a login"
+        );
         let policy = r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#;
-        assert!(!error(403, policy).leaves_token_in_doubt());
-        assert!(!error(400, r#"{"errors":["permission denied"]}"#).leaves_token_in_doubt());
+        assert!(matches!(error(403, policy), VaultError::Denied(_)));
+        let more = r#"{"errors":["permission denied","and more"]}"#;
+        assert!(matches!(error(403, more), VaultError::Denied(_)));
+        assert!(matches!(error(400, bare), VaultError::Invalid(_)));
+    }
+
+    #[test]
+    fn the_end_of_a_lifetime_is_no_outage() {
+        let token = r#"{"errors":["1 error occurred:\n\t* past the max TTL, cannot renew\n\n"]}"#;
+        let lease = r#"{"errors":["failed to renew entry: resp: (*logical.Response)(nil) err: past the max TTL, cannot renew"]}"#;
+        assert!(error(500, token).is_past_max_ttl() && error(400, lease).is_past_max_ttl());
+        assert!(!error(500, r#"{"errors":["internal error"]}"#).is_past_max_ttl());
+        assert!(!error(403, token).is_past_max_ttl());
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub(super) enum RenewalFailure {
     Denied,
     /// The server doesn't know this token any more.
     InvalidToken,
+    /// The token has reached its longest life, and ends in a moment.
+    Over,
     /// The server is away, busy or broken; it may have said when to come back.
     Later(Option<Duration>),
 }
@@ -180,7 +182,7 @@ impl Machine {
         let wait = self.renewals.next_wait();
         let Some(held) = &self.token else { return };
         self.step = match failure {
-            RenewalFailure::InvalidToken => return self.heal(now, unit),
+            RenewalFailure::InvalidToken | RenewalFailure::Over => return self.heal(now, unit),
             RenewalFailure::Denied if held.ttl.is_zero() => Step::Rest,
             RenewalFailure::Denied => Step::Login((held.since + held.renewal.replace_at()).max(now + FLOOR)),
             RenewalFailure::Later(wanted) => {

@@ -105,10 +105,21 @@ fn auth(token: &str, ttl: u64, renewable: bool) -> Reply {
     ))
 }
 
+/// A refused login.
 fn status(status: u16, said: &str) -> Reply {
+    refusal(status, said, false)
+}
+
+/// A refused request with a token.
+fn token_status(status: u16, said: &str) -> Reply {
+    refusal(status, said, true)
+}
+
+fn refusal(status: u16, said: &str, by_token: bool) -> Reply {
     let errors = vec![said.to_owned()];
     let url = "https://vault.test/v1/x".to_owned();
-    Err(VaultError::from_answer(Answer { method: Verb::PUT, url, status, errors, retry_after: None }))
+    let answer = Answer { method: Verb::PUT, url, status, errors, retry_after: None };
+    Err(VaultError::from_answer(answer, by_token))
 }
 
 fn unreachable() -> Reply {
@@ -285,54 +296,50 @@ async fn an_invalid_token_heals_once_and_its_successor_is_news() {
 #[tokio::test(start_paused = true)]
 async fn a_denied_renewal_is_tried_once_and_an_unknown_token_replaced_at_once() {
     let policy = "1 error occurred: * permission denied";
-    let server = Fake::new([auth("hvs.one", 3600, true), status(403, policy)]);
+    let server = Fake::new([auth("hvs.one", 3600, true), token_status(403, policy)]);
     pod().run(&server, 3000).await;
     assert_eq!(server.times(), at(&[(0, LOGIN), (1314, RENEW), (2580, LOGIN)]));
 
-    CLOCK.set(None);
-    let server = Fake::new([auth("hvs.one", 3600, true), status(403, "invalid token")]);
-    pod().run(&server, 3000).await;
+    for dead in ["invalid token", "permission denied"] {
+        CLOCK.set(None);
+        let server = Fake::new([auth("hvs.one", 3600, true), token_status(403, dead)]);
+        pod().run(&server, 3000).await;
+        assert_eq!(server.times(), at(&[(0, LOGIN), (1314, RENEW), (1314, LOGIN)]), "{dead}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_past_its_longest_life_is_replaced_at_once() {
+    let over = || token_status(500, "1 error occurred: * past the max TTL, cannot renew");
+    let server = Fake::new([auth("hvs.one", 3600, true), over(), auth("hvs.two", 3600, true)]);
+    let (handle, _) = pod().run(&server, 1320).await;
     assert_eq!(server.times(), at(&[(0, LOGIN), (1314, RENEW), (1314, LOGIN)]));
-}
+    assert_eq!(handle.token.borrow().generation(), 2);
 
-#[tokio::test(start_paused = true)]
-async fn a_bare_refusal_is_looked_into() {
-    // A server that says no more than "permission denied" to a dead token.
-    let refused = || status(403, "permission denied");
-    let server = Fake::new([auth("hvs.one", 3600, true), refused(), refused(), auth("hvs.two", 3600, true)]);
-    pod().run(&server, 1400).await;
-    assert_eq!(server.times(), at(&[(0, LOGIN), (1314, RENEW), (1314, LOOKUP), (1314, LOGIN)]));
-
-    // The token lives; only its renewal isn't allowed.
+    // Even a server that gives only such tokens is not asked without a pause.
     CLOCK.set(None);
-    let alive = || secret(r#"{"data":{"ttl":100}}"#);
-    let server = Fake::new([auth("hvs.one", 3600, true), refused(), alive()]);
-    pod().run(&server, 3000).await;
-    assert_eq!(server.times(), at(&[(0, LOGIN), (1314, RENEW), (1314, LOOKUP), (2580, LOGIN)]));
+    let server = Fake::new((0..200).flat_map(|i| [auth(&format!("hvs.{i}"), 1, true), over()]));
+    pod().run(&server, 60).await;
+    assert!(server.times().len() < 40, "{:?}", server.times());
 }
 
 #[tokio::test(start_paused = true)]
-async fn doubts_of_many_cost_one_look_up_a_minute() {
-    let alive = || secret(r#"{"data":{"ttl":100}}"#);
-    let dead = status(403, "permission denied");
-    let server = Fake::new([auth("hvs.one", 3600, false), alive(), dead, auth("hvs.two", 3600, false)]);
-    let pod = pod();
+async fn a_refused_token_that_the_next_login_gives_again_counts_as_new() {
+    // What waits for a newer token must go on, or a token file would leave it waiting for ever.
+    let lookup = || secret(r#"{"data":{"ttl":3600,"renewable":false}}"#);
+    let server = Fake::new([lookup(), lookup()]);
+    let pod = pod().token_file("hvs.mine");
     let (task, handle) = pod.start(&server);
     let fetches = async {
-        for pause in [100, 30, 40, 40] {
-            sleep(Duration::from_secs(pause)).await;
-            for _ in 0..20 {
-                handle.token_doubted(1);
-                tokio::task::yield_now().await;
-            }
-        }
-        sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_secs(100)).await;
+        handle.token_refused(1);
+        sleep(Duration::from_secs(1)).await;
     };
     tokio::select! {
         _ = task.run() => {}
         () = fetches => {}
     }
-    assert_eq!(server.times(), at(&[(0, LOGIN), (100, LOOKUP), (170, LOOKUP), (170, LOGIN)]));
+    assert_eq!(server.times(), at(&[(0, LOOKUP), (100, LOOKUP)]));
     assert_eq!(handle.token.borrow().generation(), 2);
 }
 

@@ -210,6 +210,65 @@ fn an_invalid_token_parks_the_entry_until_a_new_one_comes() {
 }
 
 #[test]
+fn a_second_invalid_token_in_a_row_is_a_denial_with_the_ordinary_backoff() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    assert_eq!(bench.err(FailureClass::InvalidToken), Effect::Park { heal: true });
+    assert_eq!(bench.token(2), fetch(true));
+    let mut gaps = Vec::new();
+    for generation in 3..9 {
+        let effect = bench.err(FailureClass::InvalidToken);
+        assert_eq!(bench.entry.failed().unwrap().1.class, FailureClass::Denied);
+        let (slept, next) = bench.wake(&effect);
+        assert_eq!(next, fetch(true));
+        gaps.push(slept);
+        bench.token(generation);
+    }
+    assert_eq!(gaps, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]);
+    // Once it has worked, a dead token is one again; and so after a refusal by policy.
+    for answer in [true, false] {
+        let effect = if answer { bench.ok(Secret::default()) } else { bench.err(FailureClass::Denied) };
+        bench.wake(&effect);
+        assert_eq!(bench.err(FailureClass::InvalidToken), Effect::Park { heal: true });
+        assert_eq!(bench.token(20 + u64::from(answer)), fetch(true));
+    }
+}
+
+#[test]
+fn an_outage_between_two_refusals_does_not_start_another_login() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    assert_eq!(bench.err(FailureClass::InvalidToken), Effect::Park { heal: true });
+    bench.token(2);
+    let effect = bench.err(FailureClass::Busy);
+    bench.wake(&effect);
+    assert!(matches!(bench.err(FailureClass::InvalidToken), Effect::Sleep(_)));
+}
+
+#[test]
+fn a_refusal_of_a_token_that_is_replaced_already_costs_no_login() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    bench.token(2);
+    assert_eq!(bench.err(FailureClass::InvalidToken), fetch(true));
+    bench.ok(Secret::default());
+    assert!(bench.entry.failed().is_none());
+}
+
+#[test]
+fn a_renewal_of_a_lease_without_rest_reads_anew_and_renews_what_comes() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let effect = bench.ok(leased(100, true));
+    bench.wake(&effect);
+    let lease_is_over = Secret::default();
+    let effect = bench.ok(lease_is_over);
+    assert_eq!(effect, fetch(true));
+    let effect = bench.ok(leased(100, true));
+    assert!(matches!(bench.wake(&effect).1, Effect::Renew(_)));
+}
+
+#[test]
 fn a_new_token_moves_only_what_hung_off_a_dead_one() {
     let dead = EntryEvent::Token { generation: 2, dead: true, old_expires: None };
     let mut kv = Bench::new();

@@ -187,3 +187,18 @@ fn a_lying_retry_after_is_bounded() {
     assert_eq!(retry_after(&headers("99999999")), Some(MAX_RETRY_AFTER));
     assert_eq!(retry_after(&headers("soon")), None);
 }
+
+#[tokio::test]
+async fn a_bare_refusal_means_the_token_unless_it_answers_a_login() {
+    let token = Token::new("hvs.canary");
+    let refused = || vec![answer("403 Forbidden", "", r#"{"errors":["permission denied"]}"#)];
+    let read = Call::read("secret/data/a", Product::Templating).token(&token);
+    assert!(matches!(ask(refused(), &read).await.0, Err(VaultError::InvalidToken(_))));
+    for path in ["auth/team/jwt/login", "auth/ldap/login/web"] {
+        let body = Body::json(&serde_json::json!({}));
+        let login = Call::write(path, body, Product::Templating).token(&token);
+        assert!(matches!(ask(refused(), &login).await.0, Err(VaultError::Denied(_))), "{path}");
+    }
+    let anonymous = Call::read("secret/data/a", Product::Templating);
+    assert!(matches!(ask(refused(), &anonymous).await.0, Err(VaultError::Denied(_))));
+}

@@ -30,13 +30,14 @@ fn unreachable() -> VaultError {
 }
 
 fn busy(seconds: u64) -> VaultError {
-    VaultError::from_answer(Answer {
+    let answer = Answer {
         method: Method::GET,
         url: "https://vault.test/v1/a".into(),
         status: 429,
         errors: Vec::new(),
         retry_after: Some(Duration::from_secs(seconds)),
-    })
+    };
+    VaultError::from_answer(answer, true)
 }
 
 fn gate(limits: Limits) -> (Gate<Fake>, Fake) {

@@ -30,7 +30,7 @@ impl AskMount for Fake {
                 errors: Vec::new(),
                 retry_after: None,
             };
-            return Err(VaultError::from_answer(answer));
+            return Err(VaultError::from_answer(answer, true));
         }
         let mount = path.split('/').next().unwrap();
         Ok(self.answers.get(mount).map(|json| serde_json::from_str(json).unwrap()))

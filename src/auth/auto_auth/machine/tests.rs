@@ -193,6 +193,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         (0..100_000_u64, any::<bool>()).prop_map(|(ttl, renewable)| Happening::Renewed(ttl, renewable)),
         Just(Happening::RenewalFailed(RenewalFailure::Denied)),
         Just(Happening::RenewalFailed(RenewalFailure::InvalidToken)),
+        Just(Happening::RenewalFailed(RenewalFailure::Over)),
         Just(Happening::RenewalFailed(RenewalFailure::Later(None))),
         Just(Happening::TokenRefused),
     ]
