@@ -2,16 +2,20 @@
 
 pub mod base;
 pub mod bytes;
+pub mod decimal;
 pub mod digest;
 pub mod duration;
 pub mod json;
 pub mod json_read;
 pub mod letters;
 pub mod number;
+pub mod path;
 pub mod regex;
+pub mod scrypt;
 pub mod time;
 pub mod time_parse;
 pub mod toml;
+pub mod url;
 pub mod version;
 pub mod words;
 pub mod yaml_read;

@@ -8,6 +8,7 @@
 //! quote an argument go through [`FuncError::quoting`], because arguments hold secrets. Go panics become errors too.
 
 mod builtin;
+mod cast;
 mod collection;
 mod encoding;
 mod host;
@@ -15,6 +16,18 @@ mod math;
 mod parse;
 mod registry;
 mod scratch;
+mod sprig_certs;
+mod sprig_crypto;
+mod sprig_date;
+mod sprig_dict;
+mod sprig_encoding;
+mod sprig_list;
+mod sprig_logic;
+mod sprig_math;
+mod sprig_regex;
+mod sprig_semver;
+mod sprig_text;
+mod sprig_url;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -87,6 +100,18 @@ const FAMILIES: &[&[Func]] = &[
     math::FUNCS,
     parse::FUNCS,
     scratch::FUNCS,
+    sprig_certs::FUNCS,
+    sprig_crypto::FUNCS,
+    sprig_date::FUNCS,
+    sprig_dict::FUNCS,
+    sprig_encoding::FUNCS,
+    sprig_list::FUNCS,
+    sprig_logic::FUNCS,
+    sprig_math::FUNCS,
+    sprig_regex::FUNCS,
+    sprig_semver::FUNCS,
+    sprig_text::FUNCS,
+    sprig_url::FUNCS,
     text::FUNCS,
 ];
 

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A world in which nothing is there, time stands at 2020-02-03 04:05:06 UTC, and random bytes count up.
-struct Nothing(u8);
+pub(super) struct Nothing(u8);
 
 impl Host for Nothing {
     fn secret(&mut self, _: &SecretRequest) -> Option<Arc<Secret>> {
@@ -53,10 +53,15 @@ impl Host for Nothing {
     }
 }
 
+/// That world.
+pub(super) fn nothing() -> Nothing {
+    Nothing(1)
+}
+
 /// Calls a function as the evaluator would, without its checks of types.
 pub(super) fn call(name: &str, args: Vec<Value>) -> Result<Value, FuncError> {
     let func = find(name).unwrap_or_else(|| panic!("no function {name}"));
-    (func.run)(&mut Ctx::new(&mut Nothing(1)), Args::new(args))
+    (func.run)(&mut Ctx::new(&mut nothing()), Args::new(args))
 }
 
 /// The text that a function returns.
