@@ -1,4 +1,17 @@
 //! The server's own paths, `/dev/v1/`: faults, journal, clock, service-account tokens. No real server has them.
+//!
+//! | Request | Does |
+//! | --- | --- |
+//! | `POST faults` | arms a [`Fault`]; answers its `id` |
+//! | `GET faults`, `GET faults/ID?held=N&hits=N&timeout=S` | shows; waits until so many are held or struck (408: not in time) |
+//! | `POST faults/ID/release?count=N` | lets held requests go, all without a count |
+//! | `DELETE faults`, `DELETE faults/ID` | disarms and lets go |
+//! | `GET journal?method=&path=GLOB&status=&since=SEQ&arrived=true&at_least=N&timeout=S` | finds; waits until there are so many |
+//! | `DELETE journal` | forgets |
+//! | `GET clock`, `POST clock {"seconds": N}` | shows the server's time, moves it ahead |
+//! | `POST jwt {"namespace", "service_account", "audience", "issuer", "lifetime", "not_before", "issued", "claims"}` | signs a service account's token |
+//! | `GET jwt` | the public key in PEM |
+//! | `POST seal {"sealed": true}` | seals and unseals |
 
 use std::time::Duration;
 

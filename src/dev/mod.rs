@@ -35,7 +35,14 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::Notify};
 
-use self::{core::Core, listener::Scissors, moment::ServerClock, shared::Shared};
+use self::{
+    call::{Call, Operation, Secret},
+    core::Core,
+    fields::Fields,
+    listener::Scissors,
+    moment::ServerClock,
+    shared::Shared,
+};
 use crate::clock::Clock;
 
 pub use self::{
@@ -49,7 +56,6 @@ const GRACE: Duration = Duration::from_secs(2);
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// What a server starts with.
-#[derive(Debug)]
 pub struct DevConfig {
     /// The token that may do everything.
     pub root_token: String,
@@ -57,13 +63,30 @@ pub struct DevConfig {
     pub issuer: Option<Issuer>,
     /// Mounts KV version 2 at `secret/`, as other development servers do.
     pub mount_secret: bool,
+    /// Written with the root token before the first request, in this order: path below `/v1/` and JSON body, such as
+    /// `("sys/policies/acl/app", r#"{"policy": "…"}"#)`.
+    pub seed: Vec<(String, String)>,
     /// Where the server's time comes from.
     pub clock: Clock,
 }
 
+impl std::fmt::Debug for DevConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The token and the seed's bodies are secrets.
+        let paths: Vec<&str> = self.seed.iter().map(|(path, _)| path.as_str()).collect();
+        f.debug_struct("DevConfig").field("mount_secret", &self.mount_secret).field("seed", &paths).finish()
+    }
+}
+
 impl Default for DevConfig {
     fn default() -> Self {
-        Self { root_token: "root".to_owned(), issuer: None, mount_secret: true, clock: Clock::system() }
+        Self {
+            root_token: "root".to_owned(),
+            issuer: None,
+            mount_secret: true,
+            seed: Vec::new(),
+            clock: Clock::system(),
+        }
     }
 }
 
@@ -82,6 +105,14 @@ pub enum DevError {
         address: SocketAddr,
         /// What the operating system says.
         source: io::Error,
+    },
+    /// A write of the seed was refused.
+    #[error("the seed for {path} was refused: {reason}")]
+    Seed {
+        /// The path that was to be written.
+        path: String,
+        /// What the server answered.
+        reason: String,
     },
     /// No random numbers.
     #[error("the operating system gave no randomness to make keys from")]
@@ -167,9 +198,27 @@ fn shared(config: DevConfig) -> Result<Shared, DevError> {
         let kv2 = [("type", "kv-v2"), ("description", "key/value secret storage")];
         let kv2 = kv2.map(|(key, value)| (key.to_owned(), value.to_owned()));
         // The mount table is empty, so there is nothing that could be in the way.
-        let _ = core.mounts.enable("secret", false, &fields::Fields::from_pairs(kv2));
+        let _ = core.mounts.enable("secret", false, &Fields::from_pairs(kv2));
+    }
+    for (path, body) in config.seed {
+        plant(&mut core, &config.root_token, path, &body)?;
     }
     Ok(Shared::new(core))
+}
+
+fn plant(core: &mut Core, root_token: &str, path: String, body: &str) -> Result<(), DevError> {
+    let planted = Fields::from_body(body.as_bytes()).and_then(|fields| {
+        let token = Some(Secret(root_token.to_owned()));
+        core.handle(&Call { operation: Operation::Write, path: path.clone(), fields, token })
+    });
+    match planted {
+        Ok(answer) if answer.status < 300 => Ok(()),
+        Ok(_) => Err(DevError::Seed {
+            path,
+            reason: "no such path in a versioned engine; write to data/".to_owned(),
+        }),
+        Err(refusal) => Err(DevError::Seed { path, reason: refusal.errors.join("; ") }),
+    }
 }
 
 #[cfg(test)]
@@ -181,6 +230,22 @@ mod tests {
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
         let error = Server::bind(address, DevConfig::default()).await.err().unwrap();
         assert!(error.to_string().contains("loopback only, not on 0.0.0.0:0"), "{error}");
+    }
+
+    #[test]
+    fn a_seed_is_there_from_the_start_or_says_what_is_wrong() {
+        let seed = |path: &str, body: &str| DevConfig {
+            seed: vec![(path.to_owned(), body.to_owned())],
+            ..DevConfig::default()
+        };
+        assert!(shared(seed("secret/data/app", r#"{"data": {"a": 1}}"#)).is_ok());
+        let error = shared(seed("secret/app", r#"{"password": "canary"}"#)).err().unwrap().to_string();
+        assert!(error.ends_with("write to data/"), "{error}");
+        let error = shared(seed("nowhere/app", r#"{"password": "canary"}"#)).err().unwrap().to_string();
+        assert!(error.starts_with("the seed for nowhere/app was refused: no handler"), "{error}");
+        assert!(!error.contains("canary"));
+        let shown = format!("{:?}", seed("secret/data/app", "canary"));
+        assert!(shown.contains("secret/data/app") && !shown.contains("canary"), "{shown}");
     }
 
     #[tokio::test]
