@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::{
     ast::{Command, Name, Node, Number, Operand, Pipe, Pos},
+    call::Call,
     exec::Run,
     fault::{Cause, Fault, Place},
-    funcs::{Args, CALLEE, Func, FuncError},
     hints,
     kind::Type,
     quote,
@@ -37,11 +37,11 @@ impl Val {
         Self::concrete(Value::Nil)
     }
 
-    const fn is_invalid(&self) -> bool {
+    pub(super) const fn is_invalid(&self) -> bool {
         matches!(self.value, Value::Nil) && !self.boxed
     }
 
-    fn type_name(&self) -> String {
+    pub(super) fn type_name(&self) -> String {
         if self.boxed { Type::Any.to_string() } else { self.value.type_name() }
     }
 }
@@ -90,14 +90,6 @@ impl fmt::Display for At<'_> {
     }
 }
 
-/// What a call has besides its function: the node that errors name, its name, arguments, and the piped value.
-struct Call<'r> {
-    at: At<'r>,
-    name: &'r str,
-    args: &'r [Node],
-    last: Option<Val>,
-}
-
 impl<'r> Run<'r, '_> {
     pub(super) fn fail<T>(&self, cause: Cause, text: impl Into<String>) -> Outcome<T> {
         let text = text.into();
@@ -114,7 +106,7 @@ impl<'r> Run<'r, '_> {
         Err(Box::new(self.fault(cause, go, shown)))
     }
 
-    fn fault(&self, cause: Cause, go: impl Into<String>, shown: impl Into<String>) -> Fault {
+    pub(super) fn fault(&self, cause: Cause, go: impl Into<String>, shown: impl Into<String>) -> Fault {
         Fault {
             cause,
             pos: self.at.map_or(0, |at| at.pos()),
@@ -128,7 +120,7 @@ impl<'r> Run<'r, '_> {
         }
     }
 
-    fn fail_hint<T>(&self, cause: Cause, text: String, hint: Option<String>) -> Outcome<T> {
+    pub(super) fn fail_hint<T>(&self, cause: Cause, text: String, hint: Option<String>) -> Outcome<T> {
         Err(Box::new(Fault { hint, ..self.fault(cause, text.clone(), text) }))
     }
 
@@ -219,7 +211,7 @@ impl<'r> Run<'r, '_> {
     }
 
     /// A number constant where the type is open.
-    fn ideal(&self, number: &Number) -> Outcome<Val> {
+    pub(super) fn ideal(&self, number: &Number) -> Outcome<Val> {
         let text = &*number.text;
         let hex = (text.starts_with("0x") || text.starts_with("0X")) && !text.contains(['p', 'P']);
         let float = !hex && !text.starts_with('\'') && text.contains(['.', 'e', 'E', 'p', 'P']);
@@ -230,7 +222,7 @@ impl<'r> Run<'r, '_> {
         }
     }
 
-    fn variable(
+    pub(super) fn variable(
         &mut self,
         dot: &Val,
         (node, name, names): (&'r Node, &'r str, &'r [Name]),
@@ -249,7 +241,7 @@ impl<'r> Run<'r, '_> {
         self.chain(dot, value, (node, names), args, last)
     }
 
-    fn chain_on(
+    pub(super) fn chain_on(
         &mut self,
         dot: &Val,
         (node, base, names): (&'r Node, &'r Node, &'r [Name]),
@@ -262,7 +254,7 @@ impl<'r> Run<'r, '_> {
     }
 
     /// `.a.b.c` on a value; only the last name gets the arguments.
-    fn chain(
+    pub(super) fn chain(
         &mut self,
         dot: &Val,
         mut value: Val,
@@ -354,230 +346,5 @@ impl<'r> Run<'r, '_> {
             }
             None => Ok(Val::of(map.elem.zero(), map.elem)),
         }
-    }
-
-    fn method(&mut self, dot: &Val, method: &'static Func, of: Value, call: Call<'r>) -> Outcome<Val> {
-        self.count_args(method, &call)?;
-        let mut values = vec![of];
-        self.arguments(dot, method, call.args, &mut values)?;
-        self.last_argument(method, call.last.as_ref(), values.len() - 1, &mut values)?;
-        self.invoke(method, call.at, call.name, values)
-    }
-
-    fn call_function(&mut self, dot: &Val, function: &'static Func, call: Call<'r>) -> Outcome<Val> {
-        self.count_args(function, &call)?;
-        if matches!(function.name, "and" | "or") && matches!(function.ret, Type::Reflect) {
-            return self.short_circuit(dot, function, call);
-        }
-        let mut values = Vec::with_capacity(call.args.len() + 1);
-        self.arguments(dot, function, call.args, &mut values)?;
-        self.last_argument(function, call.last.as_ref(), values.len(), &mut values)?;
-        self.invoke(function, call.at, call.name, values)
-    }
-
-    fn count_args(&self, function: &Func, call: &Call<'_>) -> Outcome<()> {
-        let given = call.args.len() + usize::from(call.last.is_some());
-        let name = call.name;
-        let words = if function.variadic {
-            if given >= function.least() {
-                return Ok(());
-            }
-            format!(
-                "wrong number of args for {name}: want at least {} got {}",
-                function.least(),
-                call.args.len()
-            )
-        } else {
-            if given == function.params.len() {
-                return Ok(());
-            }
-            format!("wrong number of args for {name}: want {} got {given}", function.params.len())
-        };
-        self.fail_hint(Cause::Function, words, hints::usage(name, function))
-    }
-
-    /// `and` and `or`: the argument that decides, without looking at those behind it.
-    fn short_circuit(&mut self, dot: &Val, function: &'static Func, call: Call<'r>) -> Outcome<Val> {
-        let mut value = Val::invalid();
-        for arg in call.args {
-            value = self.arg(dot, Some(&Type::Reflect), arg)?;
-            if value.value.truth() == (function.name == "or") {
-                return Ok(value);
-            }
-        }
-        Ok(call.last.unwrap_or(value))
-    }
-
-    fn arguments(
-        &mut self,
-        dot: &Val,
-        function: &'static Func,
-        args: &'r [Node],
-        values: &mut Vec<Value>,
-    ) -> Outcome<()> {
-        for (at, arg) in args.iter().enumerate() {
-            values.push(self.arg(dot, Some(function.param(at)), arg)?.value);
-        }
-        Ok(())
-    }
-
-    fn last_argument(
-        &mut self,
-        function: &'static Func,
-        last: Option<&Val>,
-        at: usize,
-        values: &mut Vec<Value>,
-    ) -> Outcome<()> {
-        if let Some(last) = last {
-            values.push(self.convert(last.clone(), Some(function.param(at)))?.value);
-        }
-        Ok(())
-    }
-
-    fn invoke(
-        &mut self,
-        function: &'static Func,
-        at: At<'r>,
-        name: &str,
-        values: Vec<Value>,
-    ) -> Outcome<Val> {
-        let result = (function.run)(self.ctx, Args::new(values)).and_then(|value| {
-            self.ctx.charge(value.weight())?;
-            Ok(value)
-        });
-        match result {
-            Ok(value) => Ok(Val::of(value, &function.ret)),
-            Err(error) => {
-                self.at = Some(at);
-                Err(Box::new(self.call_fault(name, &error)))
-            }
-        }
-    }
-
-    fn call_fault(&self, name: &str, error: &FuncError) -> Fault {
-        let cause = if error.is_limit() { Cause::Limit } else { Cause::Function };
-        let mut go = error.go_text().to_owned();
-        let mut shown = error.shown().to_owned();
-        if go.contains(CALLEE)
-            && let Some(At::Command(command)) = self.at
-        {
-            let callee = command.args.get(1).map(ToString::to_string).unwrap_or_default();
-            go = go.replace(CALLEE, &callee);
-            shown = shown.replace(CALLEE, &callee);
-        }
-        let words = |text: String| format!("error calling {name}: {text}");
-        let hint = error.advice().map(str::to_owned).or_else(|| hints::error(error.shown()));
-        Fault { hint, ..self.fault(cause, words(go), words(shown)) }
-    }
-
-    /// An argument: evaluated, and checked against the parameter's type.
-    fn arg(&mut self, dot: &Val, of: Option<&'static Type>, node: &'r Node) -> Outcome<Val> {
-        self.at = Some(At::Node(node));
-        let value = match &node.kind {
-            Operand::Dot => dot.clone(),
-            Operand::Nil => {
-                return match of {
-                    Some(of) if !of.can_be_nil() => {
-                        self.fail(Cause::WrongType, format!("cannot assign nil to {of}"))
-                    }
-                    Some(of) => Ok(Val::of(of.zero(), of)),
-                    None => Ok(Val::invalid()),
-                };
-            }
-            Operand::Field(names) => self.chain(dot, dot.clone(), (node, names), &[], None)?,
-            Operand::Variable(name, names) => self.variable(dot, (node, name, names), &[], None)?,
-            Operand::Pipe(pipe) => self.pipeline(dot, pipe)?,
-            Operand::Function(name, function) => {
-                let call = Call { at: At::Node(node), name, args: &[], last: None };
-                self.call_function(dot, function, call)?
-            }
-            Operand::Chain(base, names) => self.chain_on(dot, (node, base, names), &[], None)?,
-            _ => return self.literal(of.unwrap_or(&Type::Any), node),
-        };
-        self.convert(value, of)
-    }
-
-    /// A literal takes the type of the parameter.
-    fn literal(&self, of: &Type, node: &Node) -> Outcome<Val> {
-        let expected = match (of, &node.kind) {
-            (Type::Any | Type::Reflect, Operand::Bool(flag)) | (Type::Bool, Operand::Bool(flag)) => {
-                return Ok(Val::concrete(Value::Bool(*flag)));
-            }
-            (Type::Any | Type::Reflect | Type::String, Operand::String(_, text)) => {
-                return Ok(Val::concrete(Value::String(text.clone())));
-            }
-            (Type::Number, Operand::String(_, text)) => {
-                return Ok(Val::concrete(Value::Number(text.clone())));
-            }
-            (Type::Any | Type::Reflect, Operand::Number(number)) => return self.ideal(number),
-            (Type::Int | Type::Int64 | Type::Float64, Operand::Number(number)) => {
-                let value = match of {
-                    Type::Int => number.int.map(Value::Int),
-                    Type::Int64 => number.int.map(Value::Int64),
-                    _ => number.float.map(Value::Float),
-                };
-                match value {
-                    Some(value) => return Ok(Val::concrete(value)),
-                    None if matches!(of, Type::Float64) => "float",
-                    None => "integer",
-                }
-            }
-            (Type::Uint64 | Type::Uint32 | Type::Uint8, Operand::Number(number)) => match number.uint {
-                Some(value) => return Ok(Val::concrete(unsigned(of, value))),
-                None => "unsigned integer",
-            },
-            (Type::Bool, _) => "bool",
-            (Type::String | Type::Number, _) => "string",
-            (Type::Int | Type::Int64, _) => "integer",
-            (Type::Uint64 | Type::Uint32 | Type::Uint8, _) => "unsigned integer",
-            (Type::Float64, _) => "float",
-            _ => return self.fail(Cause::WrongType, format!("can't handle {node} for arg of type {of}")),
-        };
-        self.fail(Cause::WrongType, format!("expected {expected}; found {node}"))
-    }
-
-    /// Go's assignability: no conversions, one dereference.
-    fn convert(&self, value: Val, of: Option<&Type>) -> Outcome<Val> {
-        let Some(of) = of else { return Ok(value) };
-        if value.is_invalid() {
-            if of.can_be_nil() {
-                return Ok(Val::of(of.zero(), of));
-            }
-            return self.fail_hint(
-                Cause::WrongType,
-                format!("invalid value; expected {of}"),
-                Some(hints::NO_VALUE.to_owned()),
-            );
-        }
-        match (of, value.value.go_type()) {
-            (Type::Reflect | Type::Any, _) => return Ok(value),
-            (of, Some(have)) if have == *of => return Ok(value),
-            (Type::Struct(of), Some(Type::Pointer(have))) if of.name == have.name => {
-                if matches!(value.value, Value::NilPointer(_)) {
-                    let words = format!("dereference of nil pointer of type {}", of.name);
-                    return self.fail(Cause::WrongType, words);
-                }
-                return Ok(value);
-            }
-            _ => {}
-        }
-        // Go unwraps an interface that holds something before it complains.
-        let got = match value.value.go_type() {
-            None => Type::Any.to_string(),
-            Some(have) => have.to_string(),
-        };
-        let hint = hints::conversion(of, &value.value);
-        self.fail_hint(
-            Cause::WrongType,
-            format!("wrong type for value; expected {of}; got {got}"),
-            hint.map(str::to_owned),
-        )
-    }
-}
-
-fn unsigned(of: &Type, value: u64) -> Value {
-    match of {
-        Type::Uint8 => Value::Uint8(value.to_le_bytes()[0]),
-        _ => Value::Uint64(value),
     }
 }

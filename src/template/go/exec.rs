@@ -10,6 +10,7 @@ use super::{
     eval::{At, Outcome, Val},
     fault::{Cause, Fault, Place},
     funcs::FuncError,
+    hints,
     kind::Type,
     parser::Trees,
     print, quote,
@@ -241,6 +242,10 @@ impl<'r> Run<'r, '_> {
             format!("range can't iterate over {}", shown.unwrap_or_default()),
             format!("range can't iterate over a value of type {}", over.type_name()),
         )
+        .map_err(|mut fault: Box<Fault>| {
+            fault.hint = hints::range(over);
+            fault
+        })
     }
 
     /// One turn of a loop; false after a `break`.

@@ -48,6 +48,11 @@ pub(super) fn chain(mut fault: Box<Fault>, _node: &Node, before: &Option<(Map, &
             }
             key(&name.text, map).unwrap_or_else(|| format!("{} is not in the data", name.text))
         });
+    } else if fault.shown.starts_with("nil pointer evaluating *dependency.SecretAuth") {
+        fault.hint =
+            Some("the answer has no auth block: only logins and auth/token/create give one".to_owned());
+    } else if fault.shown.starts_with("nil pointer evaluating *dependency.Secret.") {
+        fault.hint = Some("the answer is empty: guard it with {{ with … }}".to_owned());
     } else if fault.shown.starts_with("nil data") {
         fault.hint = Some(NO_VALUE.to_owned());
     }
@@ -112,6 +117,31 @@ pub(super) fn conversion(wanted: &Type, have: &Value) -> Option<&'static str> {
         (Type::Map(Type::String, _), Value::Map(map)) if matches!(map.key, Type::Any) => {
             Some("a mapping of parseYAML doesn't fit here; parseJSON gives one that does")
         }
+        _ => None,
+    }
+}
+
+/// For a literal that a parameter doesn't take.
+pub(super) fn literal(expected: &str, found: &str) -> Option<String> {
+    let quoted = found.starts_with('"') || found.starts_with('`');
+    match expected {
+        "integer" | "unsigned integer" | "float" if quoted => {
+            Some("write the number without quotes".to_owned())
+        }
+        "string" => Some(format!("write it in quotes: \"{found}\"")),
+        "bool" => Some("write true or false without quotes, or a comparison in parentheses".to_owned()),
+        _ => None,
+    }
+}
+
+/// For a value that can't be ranged over.
+pub(super) fn range(over: &Value) -> Option<String> {
+    match over {
+        Value::String(_) => Some("split the text into a list first: {{ range split \",\" .x }}".to_owned()),
+        Value::Object(object) if object.of.name == "dependency.Secret" => {
+            Some("range over its .Data, or for KV version 2 over .Data.data".to_owned())
+        }
+        Value::Number(_) => Some("to count, use {{ range loop (sprig_int .x) }}".to_owned()),
         _ => None,
     }
 }

@@ -1,75 +1,9 @@
 //! Template text to tokens, with Go's rules for delimiters, trim markers and comments.
 
-use super::ast::Pos;
-
-/// What a token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The lexer can't go on; the text says why.
-    Error,
-    /// End of the template.
-    Eof,
-    /// Text outside actions.
-    Text,
-    /// The left delimiter.
-    Left,
-    /// The right delimiter.
-    Right,
-    /// White space inside an action.
-    Space,
-    /// `(`
-    LeftParen,
-    /// `)`
-    RightParen,
-    /// `|`
-    Pipe,
-    /// `:=`
-    Declare,
-    /// `=`
-    Assign,
-    /// Another printable ASCII character, for instance `,`.
-    Char,
-    /// `true`, `false`.
-    Bool,
-    /// `'c'`
-    CharConstant,
-    /// A number.
-    Number,
-    /// `"…"`
-    String,
-    /// `` `…` ``
-    RawString,
-    /// `.name`
-    Field,
-    /// `$name`
-    Variable,
-    /// A word that is no keyword.
-    Identifier,
-    /// `.`
-    Dot,
-    /// `nil`
-    Nil,
-    /// A keyword that starts or ends an action.
-    Keyword,
-}
-
-/// A token: where it starts and what it says.
-#[derive(Clone, Debug)]
-pub struct Token {
-    /// What it is.
-    pub kind: Kind,
-    /// Where it starts.
-    pub pos: Pos,
-    /// Its text, or the words of an error.
-    pub text: String,
-}
-
-impl Token {
-    /// Whether this is that keyword.
-    pub fn is_keyword(&self, word: &str) -> bool {
-        self.kind == Kind::Keyword && self.text == word
-    }
-}
+use super::{
+    ast::Pos,
+    token::{Kind, Token},
+};
 
 const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 
@@ -104,11 +38,6 @@ impl<'t> Lexer<'t> {
     /// Line of a position, from 1.
     pub fn line(&self, pos: Pos) -> usize {
         super::fault::position(self.input, pos).0
-    }
-
-    /// The text from a position on.
-    pub fn after(&self, pos: Pos) -> &'t str {
-        self.input.get(pos..).unwrap_or_default()
     }
 
     fn tail(&self) -> &'t str {

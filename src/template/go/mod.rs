@@ -1,6 +1,7 @@
 //! The Go dialect: text/template with the functions that consul-template adds, as `vault agent` has them.
 
 pub mod ast;
+mod call;
 pub mod compare;
 pub mod ctx;
 mod eval;
@@ -17,8 +18,10 @@ pub mod number;
 pub mod object;
 pub mod parser;
 pub mod print;
+pub mod printer;
 pub mod printf;
 pub mod quote;
 pub mod secret;
 pub mod stack;
+pub mod token;
 pub mod value;

@@ -1,14 +1,19 @@
 //! Tokens to trees, by Go's grammar.
 
+mod expression;
+mod words;
+
 use std::{collections::BTreeMap, sync::Arc};
 
+use self::words::{hint_for, show};
 use super::{
-    ast::{Command, Name, Node, Operand, Pipe, Pos, Stmt, Tree},
+    ast::{Pos, Stmt, Tree},
     fault::{Cause, Fault, Place},
     funcs::Registry,
-    lexer::{Kind, Lexer, Token},
-    number, quote,
+    lexer::Lexer,
+    quote,
     stack::Stack,
+    token::{Kind, Token},
 };
 
 /// All templates of one text, by name; the text itself has the empty name.
@@ -152,12 +157,18 @@ impl Parser<'_> {
     }
 
     fn fail_at<T>(&self, pos: Pos, text: impl Into<String>) -> Parsed<T> {
-        Err(Box::new(Fault::new(Cause::Syntax, pos, text, Place::Parse(self.tokens[0].pos))))
+        Err(Box::new(self.fault_at(pos, text)))
+    }
+
+    fn fault_at(&self, pos: Pos, text: impl Into<String>) -> Fault {
+        Fault::new(Cause::Syntax, pos, text, Place::Parse(self.tokens[0].pos))
     }
 
     fn unexpected<T>(&self, token: &Token, context: &str) -> Parsed<T> {
         if token.kind != Kind::Error {
-            return self.fail_at(token.pos, format!("unexpected {} in {context}", show(token)));
+            let mut fault = self.fault_at(token.pos, format!("unexpected {} in {context}", show(token)));
+            fault.hint = hint_for(&fault.shown);
+            return Err(Box::new(fault));
         }
         let mut text = token.text.clone();
         if let Some(started) = self.scope.action {
@@ -167,8 +178,8 @@ impl Parser<'_> {
                 text.push_str(&format!("{action} started at :{line}"));
             }
         }
-        let mut fault = Fault::new(Cause::Syntax, token.pos, text, Place::Parse(self.tokens[0].pos));
-        fault.hint = hint_for(&token.text, self.lexer.after(token.pos));
+        let mut fault = self.fault_at(token.pos, text);
+        fault.hint = hint_for(&token.text);
         Err(Box::new(fault))
     }
 
@@ -213,22 +224,23 @@ impl Parser<'_> {
         let token = self.next_solid();
         let name = self.template_name(&token, context)?;
         self.expect(Kind::Right, context)?;
-        let body = self.closed_list(context)?;
+        let body = self.closed_list(context, token.pos)?;
         self.add(name, body)?;
         self.scope = outer;
         Ok(())
     }
 
     /// A list that only `{{end}}` may close.
-    fn closed_list(&mut self, context: &str) -> Parsed<Vec<Stmt>> {
-        let (body, last) = self.list()?;
+    fn closed_list(&mut self, context: &str, opened: Pos) -> Parsed<Vec<Stmt>> {
+        let (body, last) = self.list(opened)?;
         if matches!(last, Item::Else) {
             return self.fail(format!("unexpected {{{{else}}}} in {context}"));
         }
         Ok(body)
     }
 
-    fn list(&mut self) -> Parsed<(Vec<Stmt>, Item)> {
+    /// Statements up to an `end` or `else`; `opened` is where the block began.
+    fn list(&mut self, opened: Pos) -> Parsed<(Vec<Stmt>, Item)> {
         if !self.stack.has_room() {
             return self.fail("blocks nest too deep");
         }
@@ -239,9 +251,10 @@ impl Parser<'_> {
                 last => return Ok((body, last)),
             }
         }
-        let mut fault =
-            Fault::new(Cause::Syntax, self.tokens[0].pos, "unexpected EOF", Place::Parse(self.tokens[0].pos));
-        fault.hint = Some("a block (if, with, range, define or block) has no end: add {{ end }}".to_owned());
+        let place = Place::Parse(self.tokens[0].pos);
+        let mut fault = Fault::new(Cause::Syntax, opened, "unexpected EOF", place);
+        fault.shown.push_str(": the block that begins here has no end");
+        fault.hint = Some("add {{ end }} where the block ends".to_owned());
         Err(Box::new(fault))
     }
 
@@ -299,7 +312,7 @@ impl Parser<'_> {
         let vars = self.scope.vars.len();
         let pipe = self.pipeline(control.word(), Kind::Right)?;
         self.scope.ranges += usize::from(control == Control::Range);
-        let (body, last) = self.list()?;
+        let (body, last) = self.list(pipe.pos)?;
         self.scope.ranges -= usize::from(control == Control::Range);
         let otherwise = match last {
             Item::Else if control != Control::Range && self.peek().is_keyword(control.word()) => {
@@ -307,7 +320,7 @@ impl Parser<'_> {
                 Some(vec![self.control(control)?])
             }
             Item::Else => {
-                let (otherwise, last) = self.list()?;
+                let (otherwise, last) = self.list(pipe.pos)?;
                 if matches!(last, Item::Else) {
                     return self.fail("expected end; found {{else}}");
                 }
@@ -328,7 +341,7 @@ impl Parser<'_> {
         let name = self.template_name(&token, context)?;
         let pipe = self.pipeline(context, Kind::Right)?;
         let outer = std::mem::take(&mut self.scope);
-        let body = self.closed_list(context)?;
+        let body = self.closed_list(context, token.pos)?;
         self.add(name.clone(), body)?;
         self.scope = outer;
         Ok(Stmt::Call { pos: token.pos, name, pipe: Some(pipe) })
@@ -359,244 +372,6 @@ impl Parser<'_> {
             Some(value) => Ok(value),
             None => self.fail_at(token.pos, "invalid syntax"),
         }
-    }
-
-    fn pipeline(&mut self, context: &str, last: Kind) -> Parsed<Pipe> {
-        let pos = self.peek_solid().pos;
-        let mut pipe = Pipe { pos, decl: Vec::new(), assign: false, commands: Vec::new() };
-        self.declarations(&mut pipe, context)?;
-        loop {
-            let token = self.next_solid();
-            match token.kind {
-                kind if kind == last => {
-                    self.check_pipeline(&pipe, context)?;
-                    return Ok(pipe);
-                }
-                Kind::Bool
-                | Kind::CharConstant
-                | Kind::Dot
-                | Kind::Field
-                | Kind::Identifier
-                | Kind::Number
-                | Kind::Nil
-                | Kind::RawString
-                | Kind::String
-                | Kind::Variable
-                | Kind::LeftParen => {
-                    self.backup();
-                    let command = self.command()?;
-                    pipe.commands.push(command);
-                }
-                _ => return self.unexpected(&token, context),
-            }
-        }
-    }
-
-    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Parsed<()> {
-        while self.peek_solid().kind == Kind::Variable {
-            let variable = self.next_solid();
-            let adjacent = self.peek().clone();
-            let next = self.peek_solid();
-            let comma = next.kind == Kind::Char && next.text == ",";
-            if matches!(next.kind, Kind::Assign | Kind::Declare) || comma {
-                self.next_solid();
-                pipe.decl.push(variable.text.as_str().into());
-                self.scope.vars.push(variable.text);
-                if !comma {
-                    pipe.assign = next.kind == Kind::Assign;
-                    return Ok(());
-                }
-                if context != "range" || pipe.decl.len() > 1 {
-                    return self.fail(format!("too many declarations in {context}"));
-                }
-                match self.peek_solid().kind {
-                    Kind::Variable | Kind::Right | Kind::RightParen => {}
-                    _ => return self.fail("range can only initialize variables"),
-                }
-            } else {
-                if adjacent.kind == Kind::Space {
-                    self.backup3(variable, adjacent);
-                } else {
-                    self.backup2(variable);
-                }
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Parsed<()> {
-        if pipe.commands.is_empty() {
-            return self.fail(format!("missing value for {context}"));
-        }
-        for (at, command) in pipe.commands.iter().enumerate().skip(1) {
-            let first = command.args.first().map(|arg| &arg.kind);
-            if let Some(
-                Operand::Bool(_) | Operand::Dot | Operand::Nil | Operand::Number(_) | Operand::String(..),
-            ) = first
-            {
-                return self
-                    .fail_at(command.pos, format!("non executable command in pipeline stage {}", at + 1));
-            }
-        }
-        Ok(())
-    }
-
-    fn command(&mut self) -> Parsed<Command> {
-        let mut command = Command { pos: self.peek_solid().pos, args: Vec::new() };
-        loop {
-            self.peek_solid();
-            if let Some(operand) = self.operand()? {
-                command.args.push(operand);
-            }
-            let token = self.next();
-            match token.kind {
-                Kind::Space => continue,
-                Kind::Right | Kind::RightParen => self.backup(),
-                Kind::Pipe => {}
-                _ => return self.unexpected(&token, "operand"),
-            }
-            break;
-        }
-        if command.args.is_empty() {
-            return self.fail("empty command");
-        }
-        Ok(command)
-    }
-
-    fn operand(&mut self) -> Parsed<Option<Node>> {
-        let Some(mut node) = self.term()? else { return Ok(None) };
-        if self.peek().kind != Kind::Field {
-            return Ok(Some(node));
-        }
-        let pos = self.peek().pos;
-        let mut names = Vec::new();
-        while self.peek().kind == Kind::Field {
-            names.push(Name::new(self.next().text.trim_start_matches('.')));
-        }
-        match &mut node.kind {
-            Operand::Field(fields) | Operand::Variable(_, fields) => {
-                fields.append(&mut names);
-                node.pos = pos;
-            }
-            Operand::Bool(_) | Operand::String(..) | Operand::Number(_) | Operand::Nil | Operand::Dot => {
-                let term = quote::quote(node.to_string().as_bytes());
-                return self.fail_at(pos, format!("unexpected . after term {term}"));
-            }
-            _ => node = Node { pos, kind: Operand::Chain(Box::new(node), names) },
-        }
-        Ok(Some(node))
-    }
-
-    fn term(&mut self) -> Parsed<Option<Node>> {
-        let token = self.next_solid();
-        let kind = match token.kind {
-            Kind::Identifier => self.function(&token)?,
-            Kind::Dot => Operand::Dot,
-            Kind::Nil => Operand::Nil,
-            Kind::Variable => {
-                if !self.scope.vars.contains(&token.text) {
-                    return self.undefined(&token);
-                }
-                Operand::Variable(token.text.as_str().into(), Vec::new())
-            }
-            Kind::Field => Operand::Field(vec![Name::new(token.text.trim_start_matches('.'))]),
-            Kind::Bool => Operand::Bool(token.text == "true"),
-            Kind::CharConstant => match number::character(&token.text) {
-                Ok(number) => Operand::Number(number),
-                Err(words) => return self.fail_at(token.pos, words),
-            },
-            Kind::Number => match number::constant(&token.text) {
-                Ok(number) => Operand::Number(number),
-                Err(words) => return self.fail_at(token.pos, words),
-            },
-            Kind::LeftParen => {
-                if !self.stack.has_room() {
-                    return self.fail("max expression depth exceeded");
-                }
-                Operand::Pipe(Box::new(self.pipeline("parenthesized pipeline", Kind::RightParen)?))
-            }
-            Kind::String | Kind::RawString => {
-                let value = self.unquote(&token)?;
-                Operand::String(token.text.as_str().into(), value.into())
-            }
-            _ => {
-                self.backup();
-                return Ok(None);
-            }
-        };
-        let pos = match &kind {
-            // Go puts a parenthesised pipeline where its first word is.
-            Operand::Pipe(pipe) => pipe.pos,
-            _ => token.pos,
-        };
-        Ok(Some(Node { pos, kind }))
-    }
-
-    fn function(&self, token: &Token) -> Parsed<Operand> {
-        if let Some((name, function)) = self.functions.resolve(&token.text) {
-            return Ok(Operand::Function(name, function));
-        }
-        let name = quote::quote(token.text.as_bytes());
-        let mut fault = Fault::new(
-            Cause::UnknownFunction,
-            token.pos,
-            format!("function {name} not defined"),
-            Place::Parse(self.tokens[0].pos),
-        );
-        fault.hint = self.functions.suggest(&token.text);
-        Err(Box::new(fault))
-    }
-
-    fn undefined<T>(&self, token: &Token) -> Parsed<T> {
-        let name = quote::quote(token.text.as_bytes());
-        let mut fault = Fault::new(
-            Cause::Syntax,
-            token.pos,
-            format!("undefined variable {name}"),
-            Place::Parse(self.tokens[0].pos),
-        );
-        let known = self.scope.vars.iter().map(String::as_str).filter(|name| *name != "$");
-        fault.hint = Some(match crate::problem::nearest(&token.text, known) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!(
-                "declare it with {{{{ {} := … }}}} before, in the same block or around it; \
-                 define and block see no variables of outside",
-                token.text
-            ),
-        });
-        Err(Box::new(fault))
-    }
-}
-
-/// What a stranger most likely meant, for mistakes that people make often.
-fn hint_for(error: &str, rest: &str) -> Option<String> {
-    let hint = if error.starts_with("bad character U+002D") {
-        "a name with a dash needs index: {{ index .Data.data \"my-key\" }}"
-    } else if error.starts_with("comment ends before") {
-        "write {{/* text */}}, with nothing between */ and the right delimiter"
-    } else if error == "unclosed action" {
-        "the right delimiter is missing"
-    } else if error.starts_with("unterminated quoted string") {
-        "close the string with \" on the same line, or use `back quotes` for several lines"
-    } else if error.starts_with("illegal number") || rest.starts_with("+ ") || rest.starts_with("- ") {
-        "templates have no operators: write {{ add 1 2 }}"
-    } else {
-        return None;
-    };
-    Some(hint.to_owned())
-}
-
-/// A token as Go names it in messages.
-fn show(token: &Token) -> String {
-    match token.kind {
-        Kind::Eof => "EOF".to_owned(),
-        Kind::Keyword | Kind::Dot | Kind::Nil => format!("<{}>", token.text),
-        _ if token.text.len() > 10 => {
-            let start: String = token.text.chars().take(10).collect();
-            format!("{}...", quote::quote(start.as_bytes()))
-        }
-        _ => quote::quote(token.text.as_bytes()),
     }
 }
 

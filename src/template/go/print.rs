@@ -2,7 +2,7 @@
 
 use super::{
     funcs::FuncError,
-    printf::{Flags, Printer},
+    printer::{Flags, Printer},
     value::Value,
 };
 use crate::vault::value::Text;
