@@ -1,4 +1,12 @@
-//! What reaches the loop from outside secrets, files and timers, as one closed set.
+//! What reaches the loop, and what it does about it: two closed sets, so that all triggers can be read in one place.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::outcome::Outcome;
+use crate::secrets::{request::SecretRequest, snapshot::Failed};
 
 /// One thing that happened outside.
 #[derive(Debug)]
@@ -11,4 +19,88 @@ pub enum Signal {
     AuthFailed(String),
     /// A task ended unasked.
     Broken(String),
+}
+
+/// Everything that can happen.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The answers to these requests are new.
+    Changed(BTreeSet<SecretRequest>),
+    /// This is how requests fail at the moment.
+    Failing(Arc<HashMap<SecretRequest, Failed>>),
+    /// Files that templates read (`file`) are new: these templates are to be rendered.
+    Stale(Vec<usize>),
+    /// A template was evaluated.
+    Rendered(usize, Rendered),
+    /// A rendered template was written, or not.
+    Written(usize, Written),
+    /// All effects of the events so far are carried out.
+    PassDone,
+    /// The actions of a pass have ended; how many of them failed.
+    ActionsDone {
+        /// Failed actions.
+        failed: usize,
+    },
+    /// Every sink holds the first token.
+    SinksDone,
+    /// The time that the plan asked to be woken at.
+    Due,
+    /// No more waiting for the first render.
+    DeadlinePassed,
+    /// Somebody asked for an end.
+    Stop,
+    /// Auto-auth has given up.
+    AuthFailed(String),
+    /// A part of the agent broke.
+    Broken(String),
+}
+
+/// How an evaluation ended.
+#[derive(Clone, Debug)]
+pub enum Rendered {
+    /// There are bytes to write.
+    Ready {
+        /// Requests that it used.
+        used: BTreeSet<SecretRequest>,
+    },
+    /// Answers are missing.
+    Waiting {
+        /// Requests that it used so far, the missing ones included.
+        used: BTreeSet<SecretRequest>,
+    },
+    /// It can't be rendered with these answers.
+    Failed {
+        /// Requests that it used so far.
+        used: BTreeSet<SecretRequest>,
+        /// What the user reads.
+        message: String,
+    },
+}
+
+/// How a write ended.
+#[derive(Clone, Debug)]
+pub enum Written {
+    /// The file is new.
+    Changed,
+    /// The file was right already.
+    Same,
+    /// The file could not be written.
+    Failed(String),
+}
+
+/// What the shell does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Evaluate this template.
+    Render(usize),
+    /// Write what was rendered.
+    Write(usize),
+    /// Run the actions of these templates, which were written in this pass; equal actions once.
+    Run(Vec<usize>),
+    /// Tell the store what is needed now.
+    Want(BTreeSet<SecretRequest>),
+    /// All templates are rendered for the first time.
+    AllRendered,
+    /// End with this outcome.
+    Exit(Outcome),
 }

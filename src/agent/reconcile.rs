@@ -15,10 +15,10 @@ use tokio::{
 use tracing::{debug, error, info, warn};
 
 use super::{
-    event::Signal,
+    event::{Effect, Event, Rendered, Signal, Written},
     host::{Seen, SnapshotHost, World},
     outcome::Outcome,
-    plan::{Effect, Event, Plan, Rendered, Written},
+    plan::Plan,
     status::StatusLine,
 };
 use crate::{
@@ -243,8 +243,7 @@ impl Running {
             Ok(written) => written,
             Err(trouble) => return self.write_failed(index, &trouble),
         };
-        // A file whose owner was mended is no news for those who read it.
-        let mut changed = written == output::Written::Changed;
+        let mut changed = written.is_new();
         match written {
             output::Written::Same => {
                 debug!(target: "agent", path = %destination.path.display(), "file is right already");
@@ -253,7 +252,7 @@ impl Running {
         }
         for (_, result) in output::effect::apply(&effects_of(&render)) {
             match result {
-                Ok(written) => changed |= written == output::Written::Changed,
+                Ok(written) => changed |= written.is_new(),
                 Err(trouble) => return self.write_failed(index, &trouble),
             }
         }

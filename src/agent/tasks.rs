@@ -17,7 +17,10 @@ use crate::{
         reap,
         signals::{Request, Signals},
     },
-    secrets::{fetch::VaultFetch, store::Store},
+    secrets::{
+        fetch::{self, VaultFetch},
+        store::Store,
+    },
     vault::{
         client::{Body, Call, Product},
         gate::Gate,
@@ -40,7 +43,8 @@ pub async fn run(mut parts: Parts) -> Outcome {
     let token = handle
         .as_ref()
         .map_or_else(|| watch::channel(TokenState::default()).1, |handle| handle.token.clone());
-    let fetch = VaultFetch::new(parts.gate.clone(), token.clone(), parts.clock);
+    let inner_retries = parts.config.vault.max_retries.unwrap_or(fetch::INNER_RETRIES);
+    let fetch = VaultFetch::new(parts.gate.clone(), token.clone(), parts.clock, inner_retries);
     let (store, store_handle) = Store::new(fetch, parts.clock, parts.settings.clone(), token.clone());
     tasks.spawn(store.run());
     let mut heal = store_handle.heal;

@@ -1,6 +1,6 @@
 //! How a request reaches the server: through the gate, with the KV version's path, with the newest token.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     auth::TokenState,
+    chance::Chance,
     clock::Clock,
     problem::chain,
     vault::{
@@ -48,22 +49,33 @@ pub struct VaultFetch {
     mounts: Mounts,
     token: watch::Receiver<TokenState>,
     clock: Clock,
+    chance: Chance,
+    /// Retries inside one try, while the server answers that it can't just now.
+    inner_retries: u32,
 }
+
+/// Bounds of the pause before the first retry inside a try; the n-th takes n times that.
+const INNER_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(1500));
+
+/// Retries inside one try, when `VAULT_MAX_RETRIES` says no other number.
+pub const INNER_RETRIES: u32 = 2;
 
 impl VaultFetch {
     /// Sends through `gate` with whatever token is the newest when its turn comes.
-    pub fn new(gate: Gate, token: watch::Receiver<TokenState>, clock: Clock) -> Self {
-        Self { gate, mounts: Mounts::default(), token, clock }
+    pub fn new(gate: Gate, token: watch::Receiver<TokenState>, clock: Clock, inner_retries: u32) -> Self {
+        Self { gate, mounts: Mounts::default(), token, clock, chance: Chance::system(), inner_retries }
     }
 
-    /// Tries until there is an answer: while the server can't be reached, the gate makes everybody wait.
+    /// Tries until there is an answer: while the server can't be reached, the gate makes everybody wait. An answer
+    /// that the server can't just now (5xx, 412, 429) is asked for again after 1–1.5 s, then after twice that, as the
+    /// original's HTTP client does beneath its own retries.
     async fn answered(
         &self,
         class: Class,
         path: &str,
         call: &Call<'_>,
     ) -> Result<Option<Secret>, VaultError> {
-        let mut class = class;
+        let (mut class, mut tries) = (class, 0);
         loop {
             let pass = self.gate.pass(class, path).await;
             let Some(token) = self.token() else { return Ok(None) };
@@ -71,9 +83,20 @@ impl VaultFetch {
             self.gate.report(path, &result);
             drop(pass);
             match result {
-                Err(error) if error.is_unreachable() && error.retry_helps() => class = Class::Repeat,
+                Err(error) if error.is_unreachable() && error.retry_helps() => {}
+                Err(error)
+                    if error.answer().is_some() && error.retry_helps() && tries < self.inner_retries =>
+                {
+                    tries += 1;
+                    let pause = self.chance.between(INNER_PAUSE.0, INNER_PAUSE.1) * tries;
+                    // A `Retry-After` is held by the gate.
+                    if error.retry_after().is_none() {
+                        tokio::time::sleep(pause).await;
+                    }
+                }
                 other => return other,
             }
+            class = Class::Repeat;
         }
     }
 
@@ -108,7 +131,13 @@ impl VaultFetch {
             }
         };
         let call = call.namespace(request.namespace.as_ref());
-        let answer = self.answered(class, &path, &call).await.map_err(|error| failure(&error))?;
+        let answer = self.answered(class, &path, &call).await.map_err(|error| {
+            // The mount may have been made anew with another version.
+            if error.is_definite() {
+                self.mounts.forget(request.path.as_str(), request.namespace.as_ref());
+            }
+            failure(&error)
+        })?;
         let secret = match answer {
             Some(secret) if mount.wraps_body() && is_deleted(&secret) => {
                 return Err(nothing(&path, "is deleted"));
