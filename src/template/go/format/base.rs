@@ -72,7 +72,8 @@ fn fault64(text: &[u8], alphabet: Alphabet) -> usize {
             return match rest.next() {
                 None => text.len(),
                 Some((next, b'=')) => rest.next().map_or(next, |(after, _)| after),
-                Some((next, _)) => next,
+                // Go counts back from what it found instead of the second `=`.
+                Some((next, _)) => next - 1,
             };
         } else {
             return rest.next().map_or(at, |(after, _)| after);
@@ -117,7 +118,7 @@ pub fn decode32(text: &[u8]) -> Result<Vec<u8>, BaseError> {
             bits = bits << 5 | value as u64;
         }
         if group.len() < 8 {
-            return Err(BaseError::Base32(kept.len()));
+            return Err(BaseError::Base32(at));
         }
         if let Some(bad) = group[digits..].iter().position(|b| *b != b'=') {
             return Err(BaseError::Base32(at + digits + bad));
@@ -152,7 +153,7 @@ mod tests {
             ("a+*b", 2),
             ("====", 0),
             ("aGVsbG8=x", 8),
-            ("aG=x", 3),
+            ("aG=x", 2),
             ("a", 0),
         ] {
             let error = decode64(text.as_bytes(), Alphabet::Standard).unwrap_err();
@@ -168,7 +169,7 @@ mod tests {
             assert_eq!(decode32(encode32(&bytes).as_bytes()).unwrap(), bytes);
         }
         assert_eq!(encode32(b"foob"), "MZXW6YQ=");
-        assert_eq!(decode32(b"MZXW6Y").unwrap_err().to_string(), "illegal base32 data at input byte 6");
+        assert_eq!(decode32(b"MZXW6Y").unwrap_err().to_string(), "illegal base32 data at input byte 0");
         assert_eq!(decode32(b"a").unwrap_err().to_string(), "illegal base32 data at input byte 0");
     }
 }

@@ -135,7 +135,7 @@ pub fn parse_float(text: &str) -> Result<f64, NumberError> {
     let value = match lower.strip_prefix("0x") {
         Some(body) => hex_float(body)?,
         None if lower.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
-            lower.parse().map_err(|_| NumberError::Syntax)?
+            without_underscores(&lower)?.parse().map_err(|_| NumberError::Syntax)?
         }
         None => return Err(NumberError::Syntax),
     };
@@ -143,6 +143,16 @@ pub fn parse_float(text: &str) -> Result<f64, NumberError> {
         return Err(NumberError::Range);
     }
     Ok(if text.starts_with('-') { -value } else { value })
+}
+
+/// Underscores may stand between digits only.
+fn without_underscores(text: &str) -> Result<String, NumberError> {
+    let digit = |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
+    let lone = |(at, _): (usize, &str)| !digit(at.checked_sub(1)) || !digit(Some(at + 1));
+    if text.match_indices('_').any(lone) {
+        return Err(NumberError::Syntax);
+    }
+    Ok(text.replace('_', ""))
 }
 
 fn hex_float(body: &str) -> Result<f64, NumberError> {
@@ -220,8 +230,9 @@ mod tests {
         assert_eq!(parse_float("0x1.8p1"), Ok(3.0));
         assert_eq!(parse_float("-Inf"), Ok(f64::NEG_INFINITY));
         assert_eq!(parse_float(".5"), Ok(0.5));
+        assert_eq!(parse_float("1_000.5"), Ok(1000.5));
         assert_eq!(parse_float("1e400"), Err(NumberError::Range));
-        for text in ["", "abc", "1x", "infinit", "0x1", "+nan", "e5", " 1"] {
+        for text in ["", "abc", "1x", "infinit", "0x1", "+nan", "e5", " 1", "1_", "1_.5", "1__0"] {
             assert_eq!(parse_float(text), Err(NumberError::Syntax), "{text}");
         }
     }

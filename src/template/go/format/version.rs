@@ -10,6 +10,9 @@ pub enum VersionError {
     /// Not a version.
     #[error("Invalid Semantic Version")]
     Invalid,
+    /// A number that does not fit 64 bits.
+    #[error("Error parsing version segment: strconv.ParseUint: parsing {0:?}: value out of range")]
+    TooBig(String),
     /// A number in the pre-release part begins with 0.
     #[error("Version segment starts with 0")]
     LeadingZero,
@@ -57,7 +60,7 @@ impl Version {
         if !rest.is_empty() {
             return Err(VersionError::Invalid);
         }
-        let number = |part: &str| part.parse::<u64>().map_err(|_| VersionError::Invalid);
+        let number = |part: &str| part.parse::<u64>().map_err(|_| VersionError::TooBig(part.to_owned()));
         if raw
             .pre
             .split('.')
@@ -296,9 +299,10 @@ mod tests {
         {
             assert_eq!(Version::parse(text).unwrap().to_string(), printed);
         }
-        for text in ["x", "", "1.2.3.4", "1..2", "1.2.3-", "99999999999999999999", "1.2.3-a..b"] {
+        for text in ["x", "", "1.2.3.4", "1..2", "1.2.3-", "1.2.3-a..b"] {
             assert_eq!(Version::parse(text), Err(VersionError::Invalid), "{text}");
         }
+        assert!(matches!(Version::parse("99999999999999999999"), Err(VersionError::TooBig(_))));
         assert_eq!(Version::parse("1.2.3-01"), Err(VersionError::LeadingZero));
         assert_eq!(Version::parse("1.2.3-a").unwrap().increased(2).to_string(), "1.2.3");
         assert_eq!(Version::parse("v1.2.3").unwrap().increased(1).original, "v1.3.0");

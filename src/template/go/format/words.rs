@@ -111,7 +111,9 @@ pub fn camel(text: &[u8]) -> Vec<u8> {
     let letters = chars(text);
     let leading = letters.iter().take_while(|c| is_connector(**c)).count();
     if leading == letters.len() {
-        return from_chars(letters);
+        // The original writes the last one twice.
+        let last = letters.last().copied();
+        return from_chars(letters.into_iter().chain(last));
     }
     let mut out = letters[..leading].to_vec();
     let mut capitals = letters[leading].is_uppercase();
@@ -264,7 +266,7 @@ mod tests {
             ("HTTPServer", "Httpserver"),
             ("fooBar", "FooBar"),
             ("a", "A"),
-            ("_", "_"),
+            ("__", "___"),
             ("__a", "__A"),
             ("", ""),
             ("foo-bar baz", "FooBarBaz"),

@@ -16,6 +16,7 @@ mod math;
 mod parse;
 mod registry;
 mod scratch;
+mod spew;
 mod sprig_certs;
 mod sprig_crypto;
 mod sprig_date;
@@ -100,6 +101,7 @@ const FAMILIES: &[&[Func]] = &[
     math::FUNCS,
     parse::FUNCS,
     scratch::FUNCS,
+    spew::FUNCS,
     sprig_certs::FUNCS,
     sprig_crypto::FUNCS,
     sprig_date::FUNCS,
