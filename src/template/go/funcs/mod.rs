@@ -11,11 +11,13 @@ mod builtin;
 mod cast;
 mod collection;
 mod encoding;
+mod foreign;
 mod host;
 mod math;
 mod parse;
 mod registry;
 mod scratch;
+mod sockaddr;
 mod spew;
 mod sprig_certs;
 mod sprig_crypto;
@@ -97,10 +99,12 @@ const FAMILIES: &[&[Func]] = &[
     builtin::FUNCS,
     collection::FUNCS,
     encoding::FUNCS,
+    foreign::FUNCS,
     host::FUNCS,
     math::FUNCS,
     parse::FUNCS,
     scratch::FUNCS,
+    sockaddr::FUNCS,
     spew::FUNCS,
     sprig_certs::FUNCS,
     sprig_crypto::FUNCS,
