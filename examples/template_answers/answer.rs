@@ -1,6 +1,6 @@
 //! One case of the corpus, answered by our engine.
 
-use std::{collections::BTreeMap, path::PathBuf, rc::Rc};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use decant::{
@@ -11,9 +11,11 @@ use decant::{
         error::{Phase, TemplateError},
         fixture::{Fixture, FixtureHost},
         go::{
-            funcs::Func,
+            funcs::{
+                Func,
+                pairs::{PAIR, pair},
+            },
             kind::Type,
-            object::{Object, StructType},
             value::{Key, List, Map as GoMap, Value as GoValue},
         },
         host::FileEffect,
@@ -155,7 +157,7 @@ fn group(name: &str) -> Result<i64, String> {
 static EXTRA: &[Func] = &[
     Func::new("pairs", &[], Type::List(&PAIR), "four pairs of keys and values", |_, _| {
         let pairs = [("es/a", "1"), ("es/b", "2"), ("redis/a/b", "3"), ("top", "t")];
-        let items = pairs.iter().map(|(key, value)| pair(key, value)).collect();
+        let items = pairs.iter().map(|(key, value)| pair(key, GoValue::text(*value))).collect();
         Ok(GoValue::List(List::new(&PAIR, items)))
     }),
     Func::new("mapSS", &[], Type::STRING_DICT, "a map of strings", |_, _| {
@@ -164,35 +166,3 @@ static EXTRA: &[Func] = &[
     }),
     Func::new("nilmap", &[], Type::DICT, "the nil map", |_, _| Ok(Type::DICT.zero())),
 ];
-
-static PAIR: Type = Type::Pointer(&KEY_PAIR);
-
-static KEY_PAIR: StructType = StructType {
-    name: "dependency.KeyPair",
-    fields: &[
-        ("Path", Type::String),
-        ("Key", Type::String),
-        ("Value", Type::String),
-        ("CreateIndex", Type::Uint64),
-        ("ModifyIndex", Type::Uint64),
-        ("LockIndex", Type::Uint64),
-        ("Flags", Type::Uint64),
-        ("Session", Type::String),
-    ],
-    methods: &[],
-    text: None,
-};
-
-fn pair(key: &str, value: &str) -> GoValue {
-    let fields = vec![
-        GoValue::text(""),
-        GoValue::text(key),
-        GoValue::text(value),
-        GoValue::Uint64(0),
-        GoValue::Uint64(0),
-        GoValue::Uint64(0),
-        GoValue::Uint64(0),
-        GoValue::text(""),
-    ];
-    GoValue::Object(Rc::new(Object { of: &KEY_PAIR, pointer: true, fields, state: None }))
-}

@@ -14,6 +14,9 @@ const fn nomad(name: &'static str) -> Func {
 }
 
 pub(super) const FUNCS: &[Func] = &[
+    consul("byMeta"),
+    consul("byPort"),
+    consul("byTag"),
     consul("caLeaf"),
     consul("caRoots"),
     consul("connect"),

@@ -14,6 +14,7 @@ mod encoding;
 mod foreign;
 mod host;
 mod math;
+pub mod pairs;
 mod parse;
 mod registry;
 mod scratch;
@@ -95,13 +96,14 @@ impl Func {
 }
 
 /// Every family. A later one wins over an earlier one with the same name, as the original registers them.
-const FAMILIES: &[&[Func]] = &[
+static FAMILIES: &[&[Func]] = &[
     builtin::FUNCS,
     collection::FUNCS,
     encoding::FUNCS,
     foreign::FUNCS,
     host::FUNCS,
     math::FUNCS,
+    pairs::FUNCS,
     parse::FUNCS,
     scratch::FUNCS,
     sockaddr::FUNCS,
