@@ -1,6 +1,6 @@
 //! From a configuration to the parts of a run: everything that can fail fails here, before anything is served.
 
-use std::{collections::BTreeSet, io::Read, path::Path, sync::Arc};
+use std::{collections::BTreeSet, ffi::OsStr, io::Read, path::Path, sync::Arc};
 
 use thiserror::Error;
 
@@ -23,6 +23,7 @@ use crate::{
     process::{
         harden,
         pid_file::{PidFile, PidFileError},
+        service_manager::ServiceManager,
     },
     secrets::{
         request::{AuthId, SecretRequest},
@@ -92,6 +93,8 @@ pub struct Parts {
     pub world: World,
     /// What commands get.
     pub command_env: action::command::Environment,
+    /// Hears when the run is ready, reloads and stops.
+    pub service_manager: Arc<ServiceManager>,
     /// Removed when the run is over.
     pub pid_file: Option<PidFile>,
     /// Time.
@@ -136,6 +139,9 @@ impl Parts {
             gate,
             sinks,
             identity,
+            service_manager: Arc::new(ServiceManager::connect(
+                environment.get("NOTIFY_SOCKET").map(OsStr::new),
+            )),
             pid_file,
             clock,
         })

@@ -1,5 +1,6 @@
 //! Where the stages meet: the tasks, their channels, start and end of a run.
 
+pub mod announce;
 pub mod build;
 pub mod environment;
 pub mod event;

@@ -1,6 +1,6 @@
 //! A run: the tasks side by side, the loop in front of them, and the end in order.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -8,13 +8,14 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{build::Parts, event::Signal, outcome::Outcome, reconcile::Reconcile};
+use super::{announce::announce, build::Parts, event::Signal, outcome::Outcome, reconcile::Reconcile};
 use crate::{
     auth::{Handle, TokenState, auto_auth::AutoAuth},
     chance::Chance,
     problem::chain,
     process::{
         reap,
+        service_manager::{ServiceManager, State},
         signals::{Request, Signals},
     },
     secrets::{
@@ -31,11 +32,12 @@ use crate::{
 /// Time to revoke the own token at the end.
 const REVOKE_BUDGET: Duration = Duration::from_secs(2);
 
-/// Runs until the end and cleans up. Needs a current-thread runtime with I/O and time.
-pub async fn run(mut parts: Parts) -> Outcome {
+/// Runs until the end and cleans up; `reload` is called at each SIGHUP. Needs a current-thread runtime with I/O and
+/// time.
+pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Outcome {
     let mut tasks = JoinSet::new();
     let (signals, queue) = mpsc::channel(16);
-    if let Err(trouble) = follow_signals(&mut tasks, signals.clone()) {
+    if let Err(trouble) = follow_signals(&mut tasks, signals.clone(), parts.service_manager.clone(), reload) {
         return Outcome::Internal(format!("can't follow signals: {trouble}"));
     }
     let pid_file = parts.pid_file.take();
@@ -55,10 +57,12 @@ pub async fn run(mut parts: Parts) -> Outcome {
             }
         });
     }
+    announce(&parts.config);
     for trouble in &parts.broken {
         error!(target: "agent", "{trouble}");
     }
     let revoke = parts.config.revoke_on_exit;
+    let service_manager = parts.service_manager.clone();
     let gate = parts.gate.clone();
     let deadline = parts.config.init_deadline.map(|limit| parts.clock.now() + limit);
     let reconcile = Reconcile {
@@ -74,7 +78,9 @@ pub async fn run(mut parts: Parts) -> Outcome {
         clock: parts.clock,
         deadline,
     };
+    service_manager.notify(State::Ready);
     let outcome = reconcile.run().await;
+    service_manager.notify(State::Stopping);
     tasks.shutdown().await;
     if revoke && !matches!(outcome, Outcome::Done { .. }) {
         revoke_own_token(&gate, &token).await;
@@ -106,7 +112,12 @@ fn log_in(tasks: &mut JoinSet<()>, parts: &mut Parts, signals: &mpsc::Sender<Sig
     Some(handle)
 }
 
-fn follow_signals(tasks: &mut JoinSet<()>, queue: mpsc::Sender<Signal>) -> std::io::Result<()> {
+fn follow_signals(
+    tasks: &mut JoinSet<()>,
+    queue: mpsc::Sender<Signal>,
+    service_manager: Arc<ServiceManager>,
+    mut reload: impl FnMut() + Send + 'static,
+) -> std::io::Result<()> {
     let mut signals = Signals::install()?;
     tasks.spawn(async move {
         loop {
@@ -117,10 +128,13 @@ fn follow_signals(tasks: &mut JoinSet<()>, queue: mpsc::Sender<Signal>) -> std::
                 }
                 Request::StopNow(signal) => {
                     warn!(target: "agent", %signal, "asked to stop for the second time, ending at once");
-                    let _ = queue.send(Signal::Broken("stopped before everything was put in order".into())).await;
+                    let _ =
+                        queue.send(Signal::Broken("stopped before everything was put in order".into())).await;
                 }
                 Request::Reload => {
-                    warn!(target: "agent", "SIGHUP: reloading is not supported yet, the configuration stays as it is");
+                    service_manager.notify(State::Reloading);
+                    reload();
+                    service_manager.notify(State::Ready);
                 }
             }
         }

@@ -1,12 +1,17 @@
 //! `agent`: load, build, run; console texts and exit codes as the original's.
 
+use std::path::PathBuf;
+
 use super::{AgentOptions, Program, start::say};
 use crate::{
     agent::{build::Parts, outcome::Outcome, tasks},
     clock::Clock,
-    config::{Config, env::Environment, load, resolve},
+    config::{Config, env::Environment, load, raw::Raw, resolve},
     problem,
-    telemetry::{self, Console},
+    telemetry::{
+        self, Console,
+        level::{LevelHandle, LogLevel},
+    },
 };
 
 /// Runs the agent. The original prints its console texts, errors included, on standard output, and logs on standard
@@ -23,10 +28,13 @@ pub(super) fn run(program: Program, options: AgentOptions, environment: &Environ
     };
     let console = if options.combine_logs { Console::Stdout } else { Console::Stderr };
     let clock = Clock::system();
-    if let Err(trouble) = telemetry::start(&config.log, console, clock) {
-        say(&problem::chain(&trouble));
-        return 1;
-    }
+    let level = match telemetry::start(&config.log, console, clock) {
+        Ok(level) => level,
+        Err(trouble) => {
+            say(&problem::chain(&trouble));
+            return 1;
+        }
+    };
     if options.verify_only {
         return 0;
     }
@@ -47,7 +55,29 @@ pub(super) fn run(program: Program, options: AgentOptions, environment: &Environ
     if !options.combine_logs {
         say(&banner);
     }
-    end(&super::runtime::block_on(tasks::run(parts)))
+    let reload = {
+        let (configs, environment) = (options.configs, environment.clone());
+        move || reload(&configs, &environment, &level)
+    };
+    end(&super::runtime::block_on(tasks::run(parts, reload)))
+}
+
+/// SIGHUP: the files are read and checked anew; the log level follows them (and forgets flag and variable, as the
+/// original does). Certificates are read anew by themselves whenever they change. The rest stays as it is.
+fn reload(configs: &[PathBuf], environment: &Environment, level: &LevelHandle) {
+    let config = load::load(configs).and_then(|raw| {
+        let said = raw.log.level.as_ref().map(|said| said.value.clone());
+        resolve::resolve(raw, Raw::default(), environment).map(|_| said)
+    });
+    match config {
+        Ok(said) => {
+            level.set(said.and_then(|said| LogLevel::parse(&said)).unwrap_or(LogLevel::Info));
+            tracing::info!(target: "agent", "configuration reloaded: the log level follows it, all else stays");
+        }
+        Err(problems) => {
+            tracing::error!(target: "agent", "{}", problem::list("nothing is reloaded, the configuration can't be used", &problems));
+        }
+    }
 }
 
 fn end(outcome: &Outcome) -> u8 {

@@ -57,7 +57,12 @@ pub(super) fn run(options: PodOptions, environment: &Environment, stay: Stay) ->
             return code;
         }
     };
-    end(&super::runtime::block_on(tasks::run(parts)))
+    end(&super::runtime::block_on(tasks::run(parts, no_reload)))
+}
+
+/// Annotations that change in a running pod never bring new commands or paths into force.
+fn no_reload() {
+    tracing::warn!(target: "agent", "SIGHUP changes nothing here: annotations count from the start of the pod");
 }
 
 fn end(outcome: &Outcome) -> u8 {

@@ -1,0 +1,59 @@
+//! One line per template at start: what will happen when a key or a secret is missing, and during an outage.
+
+use crate::config::{
+    Config,
+    template::{DefaultForm, OnMissingKey, TemplateSource, TemplateSpec},
+};
+
+/// Says it for every template.
+pub fn announce(config: &Config) {
+    for spec in &config.templates {
+        tracing::info!(
+            target: "agent",
+            from = %source(spec),
+            missing_key = missing_key(config, spec),
+            missing_secret = %missing_secret(config),
+            outage = outage(config),
+            "template {}",
+            spec.destination.path.display()
+        );
+    }
+}
+
+fn source(spec: &TemplateSpec) -> String {
+    match &spec.source {
+        TemplateSource::File(path) => path.display().to_string(),
+        TemplateSource::Inline(_) => spec.origin.to_string(),
+        TemplateSource::Default { form: DefaultForm::Map, path, .. } => format!("default form map of {path}"),
+        TemplateSource::Default { form: DefaultForm::Json, path, .. } => {
+            format!("default form json of {path}")
+        }
+    }
+}
+
+fn missing_key(config: &Config, spec: &TemplateSpec) -> &'static str {
+    match spec.on_missing_key {
+        OnMissingKey::Zero => "rendered as <no value>",
+        OnMissingKey::Error if config.template_config.exit_on_retry_failure && spec.error_fatal => {
+            "ends the run until everything was rendered once, later the file stays as it is"
+        }
+        OnMissingKey::Error => "the file stays as it is",
+    }
+}
+
+fn missing_secret(config: &Config) -> String {
+    let tries = config.vault.num_retries.unwrap_or(0) + 1;
+    if config.template_config.exit_on_retry_failure {
+        format!("tried {tries} times, then the run ends")
+    } else {
+        "tried again for ever, ever more slowly".into()
+    }
+}
+
+const fn outage(config: &Config) -> &'static str {
+    match (config.init_deadline, config.exit_after_auth) {
+        (Some(_), _) => "waits until init_deadline for the first render, later files stay as they are",
+        (None, true) => "waits until the server is back",
+        (None, false) => "files stay as they are until the server is back",
+    }
+}
