@@ -26,7 +26,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("template", &[&["config", "secrets::request", "secrets::snapshot"], WIRE]),
     ("output", &[&["config"]]),
     ("action", &[&["config"]]),
-    ("sink", &[&["config", "auth", "output", "vault::token"]]),
+    ("sink", &[&["config", "auth", "output", "vault::error"], WIRE]),
     ("agent", &[&["vault", "config", "auth", "secrets", "template", "output", "action", "sink"]]),
     ("dev", &[WIRE]),
     (

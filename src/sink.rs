@@ -1,20 +1,25 @@
-//! The file sinks: each gets every new token, at its own pace, in one visible step.
+//! The sinks: each gets every new token, plain, wrapped or encrypted, at its own pace.
 
-use std::{ffi::OsString, fs, path::Path, time::Duration};
+mod encrypt;
+mod file;
+
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::{sync::watch, time::sleep};
 
 use crate::{
-    auth::{Login, TokenState},
+    auth::{Login, TokenState, wrap::Wrap},
     chance::Chance,
     config::SinkConfig,
-    output::{
-        WriteError,
-        atomic::{Attributes, Folder},
-        owner::Ids,
-    },
+    output::WriteError,
     problem::chain,
+    vault::error::VaultError,
+};
+
+use self::{
+    encrypt::{Encryption, KeyError},
+    file::{try_out, write},
 };
 
 const FILE_SINK: &str = "agent.sink.file";
@@ -31,6 +36,50 @@ pub struct SinkError {
     /// What is wrong.
     #[source]
     pub source: Box<WriteError>,
+}
+
+/// Why a token isn't in its sink yet.
+#[derive(Debug, Error)]
+enum Trouble {
+    /// The file.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The token can't be wrapped.
+    #[error("the token for {path} can't be wrapped")]
+    Wrap {
+        /// The sink's file.
+        path: String,
+        /// What the server says.
+        source: VaultError,
+    },
+    /// The server wrapped nothing.
+    #[error("the token for {path} can't be wrapped: the server's answer has no wrap_info")]
+    NotWrapped {
+        /// The sink's file.
+        path: String,
+    },
+    /// The token can't be encrypted.
+    #[error("the token for {path} can't be encrypted")]
+    Encrypt {
+        /// The sink's file.
+        path: String,
+        /// Why not.
+        source: KeyError,
+    },
+}
+
+impl Trouble {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Write(error) => error.hint().map(|hint| hint.to_string()),
+            Self::Wrap { source: VaultError::Denied(_), .. } => {
+                Some("the policies must allow update on sys/wrapping/wrap (policy default does)".to_owned())
+            }
+            Self::Wrap { source, .. } => source.hint().map(str::to_owned),
+            Self::NotWrapped { .. } => None,
+            Self::Encrypt { source, .. } => source.hint().map(str::to_owned),
+        }
+    }
 }
 
 /// All file sinks of one login.
@@ -79,29 +128,29 @@ impl Sinks {
     }
 
     /// Writes every new token to every sink, until it is dropped or auto-auth ends. A sink that fails tries again
-    /// after 1–3 s and doesn't hold up the others.
-    pub async fn run(self, tokens: watch::Receiver<TokenState>) {
+    /// after 1–3 s and doesn't hold up the others. `server` wraps tokens where that is configured.
+    pub async fn run(self, tokens: watch::Receiver<TokenState>, server: impl Wrap) {
         tracing::info!(target: SINK_SERVER, "starting sink server");
-        let all = (0..self.sinks.len()).map(|index| self.serve(index, tokens.clone()));
+        let all = (0..self.sinks.len()).map(|index| self.serve(index, tokens.clone(), &server));
         futures_util::future::join_all(all).await;
     }
 
     /// One sink.
-    async fn serve(&self, index: usize, mut tokens: watch::Receiver<TokenState>) {
+    async fn serve(&self, index: usize, mut tokens: watch::Receiver<TokenState>, server: &impl Wrap) {
         let Some(sink) = self.sinks.get(index) else { return };
-        let mut held = 0;
+        let mut encryption = sink.encryption.clone().map(Encryption::new);
+        let (mut held, mut tries) = (0, 0_u32);
         loop {
-            let login = tokens.borrow_and_update().login.clone();
-            let due = login.filter(|login| login.generation > held);
-            let Some(login) = due else {
+            let state = tokens.borrow_and_update().clone();
+            let Some(login) = state.login.clone().filter(|login| login.generation > held) else {
                 if tokens.changed().await.is_err() {
                     return;
                 }
                 continue;
             };
-            match write(sink, &login, self.umask) {
+            match self.put(sink, &login, &state, encryption.as_mut(), server).await {
                 Ok(()) => {
-                    held = login.generation;
+                    (held, tries) = (login.generation, 0);
                     tracing::info!(target: FILE_SINK, path = %sink.path.display(), "token written");
                     self.written.send_modify(|all| {
                         if let Some(slot) = all.get_mut(index) {
@@ -109,159 +158,55 @@ impl Sinks {
                         }
                     });
                 }
-                Err(error) => {
+                Err(trouble) => {
+                    tries = tries.saturating_add(1);
                     let backoff = self.chance.between(RETRY.0, RETRY.1);
-                    tracing::error!(
-                        target: SINK_SERVER,
-                        error = chain(&error),
-                        hint = error.hint(),
-                        ?backoff,
-                        "error returned by sink function, retrying"
-                    );
+                    complain(&trouble, tries, backoff);
                     sleep(backoff).await;
                 }
             }
         }
     }
-}
 
-fn write(sink: &SinkConfig, login: &Login, umask: u32) -> Result<(), WriteError> {
-    let (folder, name) = place(&sink.path)?;
-    folder.replace(&name, &login.sink_contents(), &attributes(sink, umask))
-}
-
-fn try_out(sink: &SinkConfig, umask: u32) -> Result<(), WriteError> {
-    let (folder, mut name) = place(&sink.path)?;
-    if sink.path.is_dir() {
-        return Err(WriteError::NotAFile { path: sink.path.clone(), what: "a directory" });
+    /// Wraps, encrypts and writes, as configured. What should be wrapped or encrypted is never written otherwise.
+    async fn put(
+        &self,
+        sink: &SinkConfig,
+        login: &Login,
+        state: &TokenState,
+        encryption: Option<&mut Encryption>,
+        server: &impl Wrap,
+    ) -> Result<(), Trouble> {
+        let path = || sink.path.display().to_string();
+        let mut contents = if sink.wrap_ttl.is_zero() {
+            login.sink_contents()
+        } else {
+            let wrapped = server.wrap(&login.token, state.namespace.as_ref(), sink.wrap_ttl).await;
+            let info = wrapped.map_err(|source| Trouble::Wrap { path: path(), source })?;
+            info.ok_or_else(|| Trouble::NotWrapped { path: path() })?.json_line()
+        };
+        if let Some(encryption) = encryption {
+            contents =
+                encryption.seal(&contents).map_err(|source| Trouble::Encrypt { path: path(), source })?;
+        }
+        Ok(write(sink, &contents, self.umask)?)
     }
-    name.push(".tmp.test");
-    let path = sink.path.with_file_name(&name);
-    folder.replace(&name, b"write test", &attributes(sink, umask))?;
-    fs::remove_file(&path).map_err(|source| WriteError::Io { step: "remove", path, source })
 }
 
-/// The folder, opened, and the name in it.
-fn place(path: &Path) -> Result<(Folder, OsString), WriteError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let name = path
-        .file_name()
-        .ok_or_else(|| WriteError::NotAFile { path: path.to_owned(), what: "a directory" })?;
-    let missing = || WriteError::FolderMissing { path: path.to_owned(), folder: folder.to_owned() };
-    let opened = Folder::open(folder).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => missing(),
-        _ => WriteError::Io { step: "open the folder of", path: path.to_owned(), source },
-    })?;
-    Ok((opened, name.to_owned()))
-}
-
-/// Mode as `open` would give it; the owner only where configured, whatever the file before had.
-fn attributes(sink: &SinkConfig, umask: u32) -> Attributes {
-    let owner = Ids { uid: sink.uid, gid: sink.gid };
-    Attributes { mode: sink.mode & !umask, owner, keep: Ids::default() }
+/// A sink may fail for hours, for instance until its reader comes: that is said ever more seldom.
+fn complain(trouble: &Trouble, tries: u32, backoff: Duration) {
+    if !tries.is_power_of_two() {
+        tracing::debug!(target: SINK_SERVER, error = chain(trouble), tries, "sink function failed again");
+        return;
+    }
+    tracing::error!(
+        target: SINK_SERVER,
+        error = chain(trouble),
+        hint = trouble.hint(),
+        ?backoff,
+        "error returned by sink function, retrying"
+    );
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc};
-
-    use super::*;
-    use crate::{clock::Clock, origin::Origin, vault::token::Token};
-
-    fn config(path: PathBuf) -> SinkConfig {
-        SinkConfig { path, mode: 0o666, uid: None, gid: None, origin: Origin::Flag("-config".into()) }
-    }
-
-    fn login(token: &str, generation: u64) -> TokenState {
-        let login = Login {
-            token: Token::new(token),
-            accessor: String::new(),
-            generation,
-            ttl: Duration::ZERO,
-            expires: None,
-            renewable: false,
-            policies: Vec::new(),
-            wrapped: None,
-        };
-        TokenState { login: Some(Arc::new(login)), ..TokenState::default() }
-    }
-
-    fn open(paths: &[PathBuf]) -> Result<(Sinks, Written), SinkError> {
-        Sinks::open(paths.iter().cloned().map(config).collect(), 0o027, Chance::fixed(0.5))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn every_new_token_is_written_whole_with_its_mode_and_renewals_change_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
-        let (sinks, mut written) = open(std::slice::from_ref(&path)).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the write test leaves nothing");
-        let (publish, tokens) = watch::channel(TokenState::default());
-        let story = async {
-            publish.send(login("hvs.one", 1)).unwrap();
-            written.all(1).await;
-            assert_eq!(fs::read(&path).unwrap(), b"hvs.one");
-            let before = fs::metadata(&path).unwrap();
-            assert_eq!(before.permissions().mode() & 0o7777, 0o640, "0666 less the umask");
-            fs::remove_file(&path).unwrap();
-            publish.send(login("hvs.one", 1)).unwrap();
-            tokio::task::yield_now().await;
-            assert!(!path.exists(), "the same token again is no news");
-            publish.send(login("hvs.two", 2)).unwrap();
-            written.all(2).await;
-            assert_eq!(fs::read(&path).unwrap(), b"hvs.two");
-        };
-        tokio::select! {
-            () = sinks.run(tokens) => panic!("ended"),
-            () = story => {}
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_sink_that_fails_retries_and_stalls_nobody() {
-        let folder = tempfile::tempdir().unwrap();
-        let (good, bad) = (folder.path().join("good"), folder.path().join("gone/bad"));
-        fs::create_dir(folder.path().join("gone")).unwrap();
-        let (sinks, mut written) = open(&[bad.clone(), good.clone()]).unwrap();
-        fs::remove_dir(folder.path().join("gone")).unwrap();
-        let (publish, tokens) = watch::channel(login("hvs.one", 1));
-        let start = Clock::system().now();
-        let story = async {
-            sleep(Duration::from_millis(1)).await;
-            assert_eq!(fs::read(&good).unwrap(), b"hvs.one");
-            sleep(Duration::from_secs(3)).await;
-            fs::create_dir(folder.path().join("gone")).unwrap();
-            written.all(1).await;
-            assert_eq!(fs::read(&bad).unwrap(), b"hvs.one");
-            // Tries at 0, 2 and 4 s with these dice.
-            assert_eq!(Clock::system().now().duration_since(start).as_secs(), 4);
-        };
-        tokio::select! {
-            () = sinks.run(tokens) => panic!("ended"),
-            () = story => {}
-        }
-        drop(publish);
-    }
-
-    #[tokio::test]
-    async fn without_sinks_everything_is_written() {
-        let (sinks, mut written) = open(&[]).unwrap();
-        written.all(7).await;
-        drop(sinks);
-    }
-
-    #[test]
-    fn what_cant_work_is_said_at_start() {
-        let folder = tempfile::tempdir().unwrap();
-        let message = |path: PathBuf| chain(&open(&[path]).unwrap_err());
-        let missing = message(folder.path().join("none/token"));
-        assert!(
-            missing.starts_with("sink flag -config: ") && missing.contains("does not exist"),
-            "{missing}"
-        );
-        assert!(message(folder.path().to_owned()).contains("is a directory"));
-    }
-}
+mod tests;

@@ -100,7 +100,7 @@ fn log_in(tasks: &mut JoinSet<()>, parts: &mut Parts, signals: &mpsc::Sender<Sig
         let _ = gave_up.send(Signal::AuthFailed(chain(&trouble))).await;
     });
     if let Some((sinks, mut written)) = parts.sinks.take() {
-        tasks.spawn(sinks.run(handle.token.clone()));
+        tasks.spawn(sinks.run(handle.token.clone(), parts.gate.clone()));
         let (mut token, done) = (handle.token.clone(), signals.clone());
         tasks.spawn(async move {
             if token.wait_for(|state| state.generation() > 0).await.is_ok() {

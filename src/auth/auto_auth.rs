@@ -1,29 +1,35 @@
 //! The auto-auth task: asks its state machine what comes next, talks to the server, publishes the token.
 
 mod answer;
+mod error;
 mod machine;
+mod news;
 mod server;
+mod unwrap;
 
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use thiserror::Error;
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until},
 };
 
-pub use self::server::Server;
 use self::{
     answer::Granted,
     machine::{LoginFailure, Machine, RenewalFailure, Rules, Step},
+    news::CredentialNews,
+};
+pub use self::{
+    error::{AutoAuthError, LoginError},
+    server::Server,
 };
 use super::{
     AuthId, Handle, Login, TokenState,
     claims::Claims,
-    method::{LoginRequest, Method, MethodError},
+    method::{LoginRequest, Method},
 };
 use crate::{
     chance::Chance,
@@ -56,33 +62,14 @@ pub(super) enum Event {
     NewCredentials,
 }
 
-/// Why auto-auth ended. It never ends otherwise.
-#[derive(Debug, Error)]
-pub enum AutoAuthError {
-    /// A login failed and `exit_on_err` is set.
-    #[error("login failed, and exit_on_err is set")]
-    Login(#[source] LoginError),
-}
-
-/// Why a login failed.
-#[derive(Debug, Error)]
-pub enum LoginError {
-    /// There is nothing to log in with.
-    #[error(transparent)]
-    Method(#[from] MethodError),
-    /// The server, or the way to it.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-    /// A successful answer that is no login.
-    #[error("the server's answer to the login has no {0}")]
-    Unusable(&'static str),
-}
-
 /// The task of one identity.
-pub struct AutoAuth<S> {
+pub struct AutoAuth<S: Server> {
     server: S,
+    /// The client of the method's own, once it could be made.
+    own: Option<S::Client>,
     config: MethodConfig,
     method: Method,
+    news: CredentialNews,
     machine: Machine,
     clock: Clock,
     chance: Chance,
@@ -109,10 +96,15 @@ impl<S: Server> AutoAuth<S> {
         let (publish, token) = watch::channel(state);
         // A few kinds of news, and one of each says all.
         let (sender, events) = mpsc::channel(8);
+        let login = Method::new(method);
+        // Without a login that follows, only what has to be removed is worth looking at.
+        let news = login.news().filter(|_| config.reauth_on_new_credentials || login.removes_news());
         let task = Self {
             server,
+            own: None,
             config: method.clone(),
-            method: Method::new(method),
+            news: CredentialNews::of(news, clock),
+            method: login,
             machine: Machine::new(rules, clock.now()),
             clock,
             chance,
@@ -167,6 +159,11 @@ impl<S: Server> AutoAuth<S> {
                         return true;
                     }
                 }
+                () = self.news.stirred() => {
+                    if self.method.look() && self.heed(Event::NewCredentials) {
+                        return true;
+                    }
+                }
             }
         }
     }
@@ -207,24 +204,45 @@ impl<S: Server> AutoAuth<S> {
 
     async fn try_login(&mut self, claims: &mut Option<Claims>) -> Result<Granted, LoginError> {
         let path = match &self.method {
-            Method::Kubernetes(_) => format!("{}/login", self.config.mount_path),
             Method::TokenFile(_) => LOOKUP.to_owned(),
+            _ => format!("{}/login", self.config.mount_path),
         };
         // Credentials are read after the wait, because they age while the server is away.
-        let pass = self.server.pass(Class::First, &path).await;
-        let namespace = self.config.namespace.clone();
-        match self.method.prepare(self.clock.unix_seconds())? {
+        let mut pass = self.server.pass(Class::First, &path).await;
+        if let Some(identity) = self.method.identity().filter(|_| self.own.is_none()) {
+            self.own = Some(self.server.own_client(identity)?);
+        }
+        let mut request = self.method.prepare(self.clock.unix_seconds())?;
+        if let LoginRequest::Unwrap { token, creation_path, file } = request {
+            let secret_id = self.open_secret_id(pass, &token, &creation_path, &file).await?;
+            request = self.method.unwrapped(token, secret_id)?;
+            pass = self.server.pass(Class::First, &path).await;
+        }
+        self.send_login(pass, request, claims).await
+    }
+
+    async fn send_login(
+        &self,
+        pass: S::Pass,
+        request: LoginRequest,
+        claims: &mut Option<Claims>,
+    ) -> Result<Granted, LoginError> {
+        let (namespace, own) = (self.config.namespace.clone(), self.own.as_ref());
+        match request {
+            LoginRequest::Unwrap { .. } => {
+                Err(LoginError::Unusable("secret ID that is not wrapped once more"))
+            }
             LoginRequest::Write { path, body, claims: said } => {
                 *claims = said;
                 let call = Call::write(&path, body, Product::AutoAuth)
                     .namespace(namespace.as_ref())
                     .wrap_ttl(self.config.wrap_ttl);
-                let answer = self.server.send(pass, &path, &call).await?;
+                let answer = self.server.send(pass, &path, &call, own).await?;
                 Granted::from_login(answer.unwrap_or_default(), !self.config.wrap_ttl.is_zero())
             }
             LoginRequest::Lookup { token } => {
                 let call = Call::read(LOOKUP, Product::AutoAuth).namespace(namespace.as_ref()).token(&token);
-                let answer = self.server.send(pass, LOOKUP, &call).await?;
+                let answer = self.server.send(pass, LOOKUP, &call, own).await?;
                 Granted::from_lookup(token.clone(), answer.unwrap_or_default())
             }
         }
@@ -260,12 +278,7 @@ impl<S: Server> AutoAuth<S> {
     }
 
     fn login_failed(&mut self, error: LoginError, claims: Option<&Claims>) -> Result<(), AutoAuthError> {
-        let failure = match &error {
-            LoginError::Method(_) => LoginFailure::NoCredential,
-            LoginError::Vault(error) if error.is_unreachable() => LoginFailure::Unreachable,
-            LoginError::Vault(error) => LoginFailure::Refused(error.retry_after()),
-            LoginError::Unusable(_) => LoginFailure::Refused(None),
-        };
+        let failure = error.failure();
         let wait = self.machine.login_failed(failure, self.clock.now(), self.chance.unit());
         let missing = failure == LoginFailure::NoCredential;
         self.empty_handed = if missing { self.empty_handed.saturating_add(1) } else { 0 };
@@ -283,7 +296,7 @@ impl<S: Server> AutoAuth<S> {
             namespace = self.config.namespace.as_ref().map(|namespace| namespace.as_str()),
             jwt = claims.map(ToString::to_string),
             backoff = wait.map(|wait| format!("{wait:?}")),
-            hint = hint(&error),
+            hint = error.hint(&self.method),
             "error authenticating"
         );
         if wait.is_some() { Ok(()) } else { Err(AutoAuthError::Login(error)) }
@@ -296,7 +309,7 @@ impl<S: Server> AutoAuth<S> {
         let body = Body::json(&serde_json::json!({"increment": 0}));
         let call =
             Call::write(RENEW, body, Product::AutoAuth).namespace(namespace.as_ref()).token(&login.token);
-        let result = self.server.send(pass, RENEW, &call).await;
+        let result = self.server.send(pass, RENEW, &call, self.own.as_ref()).await;
         let (now, unit) = (self.clock.now(), self.chance.unit());
         match result.map(|answer| answer.and_then(|answer| answer.auth)) {
             Ok(Some(auth)) => {
@@ -330,23 +343,6 @@ impl<S: Server> AutoAuth<S> {
             RenewalFailure::Later(_) => "the token stays in use until it expires",
         };
         tracing::warn!(target: HANDLER, error, next, "error renewing token");
-    }
-}
-
-/// What the user can do about a failed login.
-fn hint(error: &LoginError) -> Option<&'static str> {
-    match error {
-        LoginError::Method(error) => Some(error.hint()),
-        LoginError::Vault(VaultError::Denied(_) | VaultError::InvalidToken(_)) => Some(
-            "compare the JWT with the role: bound service account names and namespaces, audience; and with the \
-             mount: issuer, CA and host of its Kubernetes",
-        ),
-        LoginError::Vault(VaultError::Missing(_)) => {
-            Some("check the mount path of the auth method and the namespace")
-        }
-        LoginError::Vault(VaultError::Invalid(_)) => Some("check the role's name and the mount path"),
-        LoginError::Vault(error) => error.hint(),
-        LoginError::Unusable(_) => Some("check that the mount path is that of an auth method"),
     }
 }
 

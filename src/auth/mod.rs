@@ -1,10 +1,15 @@
 //! Logging in: methods, the auto-auth task, and the token that everybody else watches.
 
+pub mod approle;
 pub mod auto_auth;
+pub mod cert;
 pub mod claims;
+mod credential;
+pub mod jwt_file;
 pub mod kubernetes;
 pub mod method;
 pub mod token_file;
+pub mod wrap;
 
 use std::{
     fmt,
@@ -82,22 +87,10 @@ pub struct Login {
 impl Login {
     /// What a sink writes: the token alone, or the wrap info as one line of JSON.
     pub fn sink_contents(&self) -> Zeroizing<Vec<u8>> {
-        let Some(info) = &self.wrapped else {
-            return Zeroizing::new(self.token.expose().as_bytes().to_vec());
-        };
-        let quoted = |text: &str| Zeroizing::new(serde_json::Value::from(text).to_string());
-        let line = format!(
-            r#"{{"token":{},"accessor":{},"ttl":{},"creation_time":{},"creation_path":{},"wrapped_accessor":{}}}"#,
-            *quoted(info.token.expose()),
-            *quoted(&info.accessor),
-            info.ttl,
-            *quoted(&info.creation_time),
-            *quoted(&info.creation_path),
-            *quoted(&info.wrapped_accessor),
-        );
-        let mut bytes = Zeroizing::new(line.into_bytes());
-        bytes.push(b'\n');
-        bytes
+        match &self.wrapped {
+            Some(info) => info.json_line(),
+            None => Zeroizing::new(self.token.expose().as_bytes().to_vec()),
+        }
     }
 }
 

@@ -18,24 +18,40 @@ impl TokenFile {
         Self { path: path.to_owned(), last: None }
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The look-up with the token that is in the file now; while the file can't be read or is empty, with the last
     /// good one.
     ///
     /// # Errors
     /// No token now, and none before.
     pub fn prepare(&mut self) -> Result<LoginRequest, MethodError> {
-        match read_trimmed("the token file", &self.path) {
-            Ok(text) => self.last = Some(Token::new(&text)),
-            Err(error) if self.last.is_none() => return Err(error),
-            Err(error) => {
-                let error = error.to_string();
-                tracing::warn!(target: "agent.auth.token_file", error, "keeping the last token that was read");
+        if let Err(error) = self.take() {
+            if self.last.is_none() {
+                return Err(error);
             }
+            let error = error.to_string();
+            tracing::warn!(target: "agent.auth.token_file", error, "keeping the last token that was read");
         }
         match &self.last {
             Some(token) => Ok(LoginRequest::Lookup { token: token.clone() }),
             None => Err(MethodError::Empty { what: "the token file", path: self.path.clone() }),
         }
+    }
+
+    /// Looks at the file; whether there is a token that is not the last one.
+    pub(super) fn look(&mut self) -> bool {
+        self.take().unwrap_or(false)
+    }
+
+    fn take(&mut self) -> Result<bool, MethodError> {
+        let found = Token::new(&read_trimmed("the token file", &self.path)?);
+        let new = self.last.as_ref() != Some(&found);
+        self.last = Some(found);
+        Ok(new)
     }
 }
 
@@ -52,7 +68,7 @@ mod tests {
         assert!(matches!(method.prepare().unwrap_err(), MethodError::Read { .. }));
         let token = |method: &mut TokenFile| match method.prepare().unwrap() {
             LoginRequest::Lookup { token } => token,
-            LoginRequest::Write { .. } => panic!("a look-up is expected"),
+            _ => panic!("a look-up is expected"),
         };
         std::fs::write(&path, " hvs.one\n").unwrap();
         assert_eq!(token(&mut method), Token::new("hvs.one"));
@@ -60,5 +76,8 @@ mod tests {
         assert_eq!(token(&mut method), Token::new("hvs.one"));
         std::fs::write(&path, "hvs.two").unwrap();
         assert_eq!(token(&mut method), Token::new("hvs.two"));
+        assert!(!method.look());
+        std::fs::write(&path, "hvs.three").unwrap();
+        assert!(method.look() && !method.look());
     }
 }

@@ -119,11 +119,51 @@ pub enum MethodKind {
         /// JWT file. Default `/var/run/secrets/kubernetes.io/serviceaccount/token`.
         token_path: PathBuf,
     },
+    /// A JWT from a file to a `jwt` mount.
+    Jwt {
+        /// Role name.
+        role: String,
+        /// JWT file.
+        path: PathBuf,
+        /// Remove the file once it is read. Default true.
+        remove: bool,
+        /// Where the file is a link, remove what it leads to instead of the link. Default false.
+        remove_follows_links: bool,
+        /// How often the file is looked at for a new JWT; `None`: it is watched.
+        read_period: Option<Duration>,
+    },
+    /// Role ID and secret ID to an `approle` mount.
+    AppRole {
+        /// File with the role ID.
+        role_id_path: PathBuf,
+        /// File with the secret ID; `None`: the role needs none.
+        secret_id_path: Option<PathBuf>,
+        /// Remove the secret ID's file once it is read. Default true.
+        remove_secret_id: bool,
+        /// The file holds a wrapping token instead; this is the path that must have made it.
+        wrapping_path: Option<String>,
+    },
+    /// A client certificate to a `cert` mount.
+    Cert {
+        /// Name of the role; `None` lets the server find one that fits.
+        name: Option<String>,
+        /// Trust and identity for logins and renewals, where they differ from those of stanza `vault`.
+        identity: Option<CertIdentity>,
+    },
     /// A token that somebody else puts into a file.
     TokenFile {
         /// The file.
         path: PathBuf,
     },
+}
+
+/// What method `cert` says about TLS. The rest is that of stanza `vault`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertIdentity {
+    /// PEM file with trusted CAs.
+    pub ca_cert: Option<PathBuf>,
+    /// Client certificate and its key, PEM.
+    pub client: Option<(PathBuf, PathBuf)>,
 }
 
 /// Stanza `auto_auth.sink` of type `file`.
@@ -137,8 +177,23 @@ pub struct SinkConfig {
     pub uid: Option<u32>,
     /// Group; `None` leaves it.
     pub gid: Option<u32>,
+    /// Write a wrapping token that lives this long instead of the token; zero: don't.
+    pub wrap_ttl: Duration,
+    /// Encrypt what is written.
+    pub encryption: Option<SinkEncryption>,
     /// Where it was configured.
     pub origin: Origin,
+}
+
+/// Encryption of a sink for one reader (`dh_type = "curve25519"`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkEncryption {
+    /// File into which the reader puts its public key.
+    pub dh_path: PathBuf,
+    /// Derive the key with HKDF instead of taking the shared secret itself.
+    pub derive_key: bool,
+    /// Additional data that is authenticated with the contents; empty: none.
+    pub aad: String,
 }
 
 /// Stanza `template_config`.

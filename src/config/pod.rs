@@ -233,7 +233,7 @@ mod tests {
         assert_snapshot!(refused(&[SECRET, ("auth-type", "kubernets"), ROLE]), @r"
         the configuration can't be used:
         - annotation vault.hashicorp.com/auth-type: there is no method `kubernets`
-            expected: one of kubernetes, token_file
+            expected: one of approle, cert, jwt, kubernetes, token_file
             hint: did you mean `kubernetes`?
         ");
     }

@@ -89,6 +89,16 @@ impl HttpClient {
         Ok(Self(Arc::new(Inner { settings, target, host, dns, built })))
     }
 
+    /// A client of the same upstream with other trust or another identity.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_tls(&self, change: impl FnOnce(&mut TlsConfig)) -> Result<Self, SetupError> {
+        let mut settings = self.0.settings.clone();
+        change(&mut settings.tls);
+        Self::new(settings, self.0.dns.clone())
+    }
+
     /// The upstream, as the user wrote it.
     pub fn address(&self) -> &Address {
         &self.0.settings.address

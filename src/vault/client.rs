@@ -20,7 +20,7 @@ use super::{
     token::Token,
     value::Value,
 };
-use crate::http::{self, HttpClient};
+use crate::http::{self, HttpClient, SetupError, tls::TlsConfig};
 
 /// Largest answer taken. Vault's storage limits keep secrets far below; lists of a huge mount come nearest.
 const MAX_BODY: usize = 16 << 20;
@@ -206,6 +206,14 @@ impl VaultClient {
     /// A client over one upstream; `timeout` is for a whole call, zero means [`DEFAULT_TIMEOUT`].
     pub const fn new(http: HttpClient, timeout: Duration) -> Self {
         Self { http, timeout: if timeout.is_zero() { DEFAULT_TIMEOUT } else { timeout } }
+    }
+
+    /// A client to the same upstream with other trust or another identity; certificate files are read now.
+    ///
+    /// # Errors
+    /// Files that can't be used.
+    pub fn with_tls(&self, change: impl FnOnce(&mut TlsConfig)) -> Result<Self, SetupError> {
+        Ok(Self { http: self.http.with_tls(change)?, timeout: self.timeout })
     }
 
     /// The upstream's address, for messages.

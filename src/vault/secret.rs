@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
 
 use super::{token::Token, value::Value};
 
@@ -83,6 +84,25 @@ pub struct WrapInfo {
     /// Accessor of the token inside, when a token is wrapped.
     #[serde(default, deserialize_with = "null_as_default")]
     pub wrapped_accessor: String,
+}
+
+impl WrapInfo {
+    /// What readers of a sink expect: one line of JSON.
+    pub fn json_line(&self) -> Zeroizing<Vec<u8>> {
+        let quoted = |text: &str| Zeroizing::new(serde_json::Value::from(text).to_string());
+        let line = format!(
+            r#"{{"token":{},"accessor":{},"ttl":{},"creation_time":{},"creation_path":{},"wrapped_accessor":{}}}"#,
+            *quoted(self.token.expose()),
+            *quoted(&self.accessor),
+            self.ttl,
+            *quoted(&self.creation_time),
+            *quoted(&self.creation_path),
+            *quoted(&self.wrapped_accessor),
+        );
+        let mut bytes = Zeroizing::new(line.into_bytes());
+        bytes.push(b'\n');
+        bytes
+    }
 }
 
 /// The body of an answer with status 400 or above.

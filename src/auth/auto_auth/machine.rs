@@ -207,13 +207,19 @@ impl Machine {
         true
     }
 
-    /// The credentials changed. Whether a login follows.
+    /// The credentials changed. Whether that changes when the next login comes: one that waits after a failure waits
+    /// no longer than after the first, because the new credentials have not been refused.
     pub(super) fn new_credentials(&mut self, now: Instant) -> bool {
-        if self.rules.reauth_on_new_credentials {
-            self.step = Step::Login(now);
-            self.urgent = true;
+        let soon = now + self.rules.min_backoff;
+        match self.step {
+            Step::Login(at) if self.urgent && at > soon => self.step = Step::Login(soon),
+            _ if self.urgent || !self.rules.reauth_on_new_credentials => return false,
+            _ => {
+                self.step = Step::Login(now);
+                self.urgent = true;
+            }
         }
-        self.rules.reauth_on_new_credentials
+        true
     }
 
     /// A login because the token is dead; soon if it was old, ever later if young tokens keep dying.

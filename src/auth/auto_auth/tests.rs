@@ -11,8 +11,8 @@ use tokio::time::sleep;
 use super::*;
 use crate::{
     auth::claims::tests::jwt,
-    config::MethodKind,
-    http::error::HttpError,
+    config::{CertIdentity, MethodKind},
+    http::{SetupError, error::HttpError, tls::TlsError},
     origin::Origin,
     vault::{error::Answer, path::Namespace, secret::Secret},
 };
@@ -35,17 +35,27 @@ struct Sent {
     path: String,
     token: Option<String>,
     body: String,
+    /// Sent with the method's own client.
+    own: bool,
 }
 
 impl Server for Fake {
     type Pass = ();
+    type Client = CertIdentity;
+
+    fn own_client(&self, identity: &CertIdentity) -> Result<CertIdentity, SetupError> {
+        match &identity.ca_cert {
+            Some(path) if !path.exists() => Err(TlsError::Half.into()),
+            _ => Ok(identity.clone()),
+        }
+    }
 
     async fn pass(&self, _class: Class, _path: &str) {
         let wait = *self.queue.lock().unwrap();
         sleep(wait).await;
     }
 
-    async fn send(&self, _pass: (), _path: &str, call: &Call<'_>) -> Reply {
+    async fn send(&self, _pass: (), _path: &str, call: &Call<'_>, own: Option<&CertIdentity>) -> Reply {
         let body = call.body().map(|body| String::from_utf8_lossy(body.as_bytes()).into_owned());
         self.sent.lock().unwrap().push(Sent {
             second: test_clock().unix_seconds() - START,
@@ -53,6 +63,7 @@ impl Server for Fake {
             path: call.path().to_owned(),
             token: call.sent_token().map(|token| token.expose().to_owned()),
             body: body.unwrap_or_default(),
+            own: own.is_some(),
         });
         let next = self.script.lock().unwrap().pop_front();
         match next {
@@ -381,4 +392,161 @@ async fn a_wrapped_login_is_handed_on_and_left_alone() {
     assert_eq!(server.times(), at(&[(0, LOGIN)]));
     let state = handle.token.borrow().clone();
     assert!(state.token().is_none() && state.login.unwrap().wrapped.is_some());
+}
+
+fn jwt_pod(read_period: Option<u64>, remove: bool) -> Pod {
+    let mut pod = pod();
+    put(&pod.jwt(), "one");
+    pod.config.method.mount_path = "auth/jwt".into();
+    pod.config.method.kind = MethodKind::Jwt {
+        role: "web".into(),
+        path: pod.jwt(),
+        remove,
+        remove_follows_links: false,
+        read_period: read_period.map(Duration::from_secs),
+    };
+    pod
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_jwt_is_taken_at_once_and_used_when_its_time_has_come() {
+    const LOGIN: &str = "auth/jwt/login";
+    for (reauth, expected) in [(false, vec![(0, LOGIN), (70, LOGIN)]), (true, vec![(0, LOGIN), (20, LOGIN)])]
+    {
+        CLOCK.set(None);
+        let server = Fake::new([auth("hvs.one", 100, false), auth("hvs.two", 3600, false)]);
+        let mut pod = jwt_pod(Some(10), true);
+        pod.config.reauth_on_new_credentials = reauth;
+        let story = async {
+            sleep(Duration::from_secs(15)).await;
+            assert!(!pod.jwt().exists(), "removed by the first login");
+            put(&pod.jwt(), "two");
+            sleep(Duration::from_secs(6)).await;
+            assert!(!pod.jwt().exists(), "removed at the next look");
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _ = pod.run(&server, 90) => {}
+            () = story => {}
+        }
+        let times: Vec<_> =
+            server.times().into_iter().map(|(second, path)| (second / 10 * 10, path)).collect();
+        assert_eq!(times, at(&expected), "{reauth}");
+        assert_eq!(server.sent()[0].body, r#"{"jwt":"one","role":"web"}"#);
+        assert_eq!(server.sent()[1].body, r#"{"jwt":"two","role":"web"}"#);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_jwt_after_a_refusal_is_not_kept_waiting() {
+    let refused = || status(400, "error validating token");
+    let script = (0..6).map(|_| refused()).chain([auth("hvs.one", 3600, true)]);
+    let server = Fake::new(script);
+    let pod = jwt_pod(Some(5), true);
+    let story = async {
+        // The sixth refusal comes before this; the seventh try would come after.
+        sleep(Duration::from_secs(32)).await;
+        put(&pod.jwt(), "two");
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        _ = pod.run(&server, 37) => {}
+        () = story => {}
+    }
+    let sent = server.sent();
+    assert_eq!(
+        (sent.len(), sent[5].body.as_str()),
+        (7, r#"{"jwt":"one","role":"web"}"#),
+        "{:?}",
+        server.times()
+    );
+    assert_eq!(sent[6].body, r#"{"jwt":"two","role":"web"}"#);
+}
+
+fn approle_pod() -> Pod {
+    let mut pod = pod();
+    let (role_id_path, secret_id_path) = (pod.folder.path().join("role"), pod.folder.path().join("secret"));
+    put(&role_id_path, "role-1");
+    put(&secret_id_path, "hvs.wrapping");
+    pod.config.method.mount_path = "auth/approle".into();
+    pod.config.method.kind = MethodKind::AppRole {
+        role_id_path,
+        secret_id_path: Some(secret_id_path),
+        remove_secret_id: true,
+        wrapping_path: Some("auth/approle/role/web/secret-id".into()),
+    };
+    pod
+}
+
+fn wrapped_at(path: &str) -> Reply {
+    secret(&format!(r#"{{"data":{{"creation_path":"{path}","creation_ttl":300}}}}"#))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrapped_secret_id_is_validated_opened_and_used_again() {
+    let inner = secret(r#"{"data":{"secret_id":"inner","secret_id_accessor":"a"}}"#);
+    let right = wrapped_at("auth/approle/role/web/secret-id");
+    let server = Fake::new([right, inner, auth("hvs.one", 100, false), auth("hvs.two", 3600, false)]);
+    let pod = approle_pod();
+    pod.run(&server, 90).await;
+    let sent = server.sent();
+    let paths: Vec<_> = sent.iter().map(|sent| (sent.verb.as_str(), sent.path.as_str())).collect();
+    const LOGIN: (&str, &str) = ("PUT", "auth/approle/login");
+    assert_eq!(paths, [("GET", "sys/wrapping/lookup"), ("PUT", "sys/wrapping/unwrap"), LOGIN, LOGIN]);
+    let tokens: Vec<_> = sent.iter().map(|sent| sent.token.as_deref()).collect();
+    assert_eq!(tokens, [Some("hvs.wrapping"), Some("hvs.wrapping"), None, None]);
+    assert_eq!(sent[2].body, r#"{"role_id":"role-1","secret_id":"inner"}"#);
+    assert_eq!(sent[2].body, sent[3].body);
+    assert!(!pod.folder.path().join("secret").exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_id_that_was_wrapped_elsewhere_is_not_opened() {
+    let mut pod = approle_pod();
+    pod.config.method.exit_on_err = true;
+    let server = Fake::new([wrapped_at("sys/wrapping/wrap")]);
+    let (_, end) = pod.run(&server, 5).await;
+    let text = chain(&end.expect("ends"));
+    assert!(text.contains("made by sys/wrapping/wrap, not by auth/approle/role/web/secret-id"), "{text}");
+    assert!(text.contains("security") && !text.contains("hvs.wrapping"), "{text}");
+    assert_eq!(server.sent().len(), 1);
+    assert!(pod.folder.path().join("secret").exists(), "what was not used is not removed");
+
+    let server = Fake::new([token_status(403, "permission denied")]);
+    let (_, end) = pod.run(&server, 5).await;
+    let text = chain(&end.expect("ends"));
+    assert!(
+        text.contains("the wrapped secret ID in ") && text.contains("can't be opened: PUT https"),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_of_the_methods_own_is_shown_at_logins_and_renewals() {
+    let mut pod = pod();
+    let ca_cert = pod.folder.path().join("ca.pem");
+    pod.config.method.mount_path = "auth/cert".into();
+    let identity = CertIdentity { ca_cert: Some(ca_cert.clone()), client: None };
+    pod.config.method.kind = MethodKind::Cert { name: None, identity: Some(identity) };
+    let server = Fake::new([auth("hvs.one", 60, true), auth("hvs.one", 60, true)]);
+    let story = async {
+        sleep(Duration::from_millis(1500)).await;
+        assert!(server.sent().is_empty(), "nothing is sent without the files");
+        put(&ca_cert, "");
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        _ = pod.run(&server, 30) => {}
+        () = story => {}
+    }
+    assert_eq!(server.times(), at(&[(2, "auth/cert/login"), (24, RENEW)]));
+    assert!(server.sent().iter().all(|sent| sent.own));
+    assert_eq!(server.sent()[0].body, "{}");
+
+    CLOCK.set(None);
+    pod.config.method.kind = MethodKind::Cert { name: Some("web".into()), identity: None };
+    let server = Fake::new([auth("hvs.one", 60, true)]);
+    pod.run(&server, 5).await;
+    assert!(!server.sent()[0].own, "without files of its own it is the connection of everybody");
+    assert_eq!(server.sent()[0].body, r#"{"name":"web"}"#);
 }

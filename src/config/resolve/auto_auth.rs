@@ -1,11 +1,12 @@
-//! The login method and the sinks.
+//! Stanza `auto_auth`: what holds for every login method, and how method and sinks go together.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use super::{Findings, filled, server, short, value_or};
+use super::{Findings, filled, method, server, short, sink, value_or};
 use crate::{
     config::{
-        AutoAuthConfig, MethodConfig, MethodKind, SinkConfig,
+        AutoAuthConfig, MethodConfig,
+        env::Environment,
         raw::{RawAutoAuth, RawMethod, RawSink, RawVault, Said},
     },
     origin::Origin,
@@ -13,22 +14,20 @@ use crate::{
 };
 
 /// Methods that are built in.
-const BUILT_IN: [&str; 2] = ["kubernetes", "token_file"];
+const BUILT_IN: [&str; 5] = ["approle", "cert", "jwt", "kubernetes", "token_file"];
 /// Methods of the original that are not.
-const NOT_YET: [&str; 11] =
-    ["alicloud", "approle", "aws", "azure", "cert", "cf", "gcp", "jwt", "kerberos", "ldap", "oci"];
+const NOT_YET: [&str; 8] = ["alicloud", "aws", "azure", "cf", "gcp", "kerberos", "ldap", "oci"];
 
-const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 const DEFAULT_MIN_BACKOFF: Duration = Duration::from_secs(1);
 const DEFAULT_MAX_BACKOFF: Duration = Duration::from_secs(5 * 60);
-const DEFAULT_SINK_MODE: u32 = 0o640;
 
 pub(super) fn resolve(
     raw: &RawAutoAuth,
     vault: &RawVault,
+    environment: &Environment,
     findings: &mut Findings,
 ) -> Option<AutoAuthConfig> {
-    let sinks = raw.sinks.iter().filter_map(|sink| resolve_sink(sink, findings)).collect();
+    let sinks = raw.sinks.iter().filter_map(|sink| sink::resolve(sink, environment, findings)).collect();
     let Some(method) = &raw.method else {
         let problem = Problem::error("`auto_auth` has no `method`");
         findings.error(&raw.origin, problem.expected("method \"kubernetes\" { … } in it"));
@@ -53,8 +52,11 @@ fn resolve_method(raw: &RawMethod, vault: &RawVault, findings: &mut Findings) ->
     };
     let (min_backoff, max_backoff) = backoff(raw, findings);
     let kind = match name.value.as_str() {
-        "kubernetes" => kubernetes(raw, findings),
-        "token_file" => token_file(raw, findings),
+        "approle" => method::approle(raw, findings),
+        "cert" => method::cert(raw, findings),
+        "jwt" => method::jwt(raw, findings),
+        "kubernetes" => method::kubernetes(raw, findings),
+        "token_file" => method::token_file(raw, findings),
         other => {
             findings.error(&name.origin, no_such_method(other));
             None
@@ -110,55 +112,6 @@ fn backoff(raw: &RawMethod, findings: &mut Findings) -> (Duration, Duration) {
     (min, max)
 }
 
-fn kubernetes(raw: &RawMethod, findings: &mut Findings) -> Option<MethodKind> {
-    unknown_settings(raw, &["role", "token_path"], findings);
-    let role =
-        required(raw, "role", "role = \"…\" in its config: the role of the mount to log in with", findings)?;
-    let token_path = setting(raw, "token_path").map_or_else(|| SERVICE_ACCOUNT_TOKEN.into(), PathBuf::from);
-    Some(MethodKind::Kubernetes { role, token_path })
-}
-
-fn token_file(raw: &RawMethod, findings: &mut Findings) -> Option<MethodKind> {
-    unknown_settings(raw, &["token_file_path"], findings);
-    let path = required(
-        raw,
-        "token_file_path",
-        "token_file_path = \"…\" in its config: the file with the token",
-        findings,
-    )?;
-    Some(MethodKind::TokenFile { path: path.into() })
-}
-
-fn setting<'a>(raw: &'a RawMethod, key: &str) -> Option<&'a str> {
-    raw.config.get(key).map(|said| said.value.as_str()).filter(|value| !value.is_empty())
-}
-
-fn required(raw: &RawMethod, key: &str, expected: &str, findings: &mut Findings) -> Option<String> {
-    let found = setting(raw, key).map(str::to_owned);
-    if found.is_none() {
-        let name = filled(&raw.kind).unwrap_or_default();
-        let origin = raw.config.get(key).map_or(&raw.origin, |said| &said.origin);
-        findings
-            .error(origin, Problem::error(format!("the method `{name}` has no `{key}`")).expected(expected));
-    }
-    found
-}
-
-/// Injectors give `token_path` to every method, so it is never worth a warning.
-fn unknown_settings(raw: &RawMethod, known: &[&str], findings: &mut Findings) {
-    for (key, said) in
-        raw.config.iter().filter(|(key, _)| !known.contains(&key.as_str()) && *key != "token_path")
-    {
-        let name = filled(&raw.kind).unwrap_or_default();
-        let mut problem =
-            Problem::warning(format!("the method `{name}` has no setting `{}`, ignored", short(key)));
-        if let Some(likely) = nearest(key, known.iter().copied()) {
-            problem = problem.hint(format!("did you mean `{likely}`?"));
-        }
-        findings.warn(&said.origin, problem);
-    }
-}
-
 /// A wrapped login can feed one sink only, which must not wrap again.
 fn check_wrapping(method: &RawMethod, sinks: &[RawSink], findings: &mut Findings) {
     let Some(wrap) = method.wrap_ttl.as_ref().filter(|said| !said.value.is_zero()) else { return };
@@ -167,67 +120,10 @@ fn check_wrapping(method: &RawMethod, sinks: &[RawSink], findings: &mut Findings
             Problem::error(format!("`auto_auth.method.wrap_ttl` is set with {} sinks", sinks.len()));
         findings.error(&wrap.origin, problem.expected("exactly one `sink`, which gets the wrapped token"));
     }
-}
-
-fn resolve_sink(raw: &RawSink, findings: &mut Findings) -> Option<SinkConfig> {
-    let kind = raw.kind.as_ref();
-    match kind.map(|kind| kind.value.as_str()) {
-        Some("file") => {}
-        None | Some("") => {
-            let problem = Problem::error("`auto_auth.sink` has no type");
-            findings.error(&raw.origin, problem.expected("sink \"file\" { … }, or type = \"file\" in it"));
-        }
-        Some(other) => {
-            let origin = kind.map_or(&raw.origin, |kind| &kind.origin);
-            findings.error(
-                origin,
-                Problem::error(format!("there is no sink `{}`", short(other)))
-                    .expected("file, the only type"),
-            );
-        }
+    for twice in sinks.iter().filter_map(|sink| sink.wrap_ttl.as_ref()).filter(|said| !said.value.is_zero()) {
+        let problem = Problem::error("`wrap_ttl` is set for the method and for a sink as well");
+        findings.error(&twice.origin, problem.expected("only one of them: the token is wrapped once"));
     }
-    refuse_plain_token(raw, findings);
-    let Some(path) = filled(&raw.path) else {
-        let problem = Problem::error("a `sink` has no path");
-        findings.error(&raw.origin, problem.expected("config = { path = \"/run/secrets/token\" } in it"));
-        return None;
-    };
-    Some(SinkConfig {
-        path: path.into(),
-        // Go takes setuid and the like from other bits, so the original never sets them.
-        mode: value_or(&raw.mode, DEFAULT_SINK_MODE) & 0o777,
-        uid: owner("uid", &raw.uid, findings),
-        gid: owner("gid", &raw.gid, findings),
-        origin: raw.origin.clone(),
-    })
-}
-
-/// To write the plain token where a wrapped or encrypted one was asked for would be a leak.
-fn refuse_plain_token(raw: &RawSink, findings: &mut Findings) {
-    const HINT: &str = "leave it out only if a plain token in that file is acceptable";
-    if let Some(wrap) = raw.wrap_ttl.as_ref().filter(|said| !said.value.is_zero()) {
-        let problem = Problem::error(
-            "a sink with `wrap_ttl` is not built in yet, and the plain token is not written instead",
-        );
-        findings.error(&wrap.origin, problem.hint(HINT));
-    }
-    if let Some((key, said)) = raw.encryption.iter().next() {
-        let what = format!(
-            "a sink with `{key}` is not built in yet, and the token is not written unencrypted instead"
-        );
-        findings.error(&said.origin, Problem::error(what).hint(HINT));
-    }
-}
-
-/// A user or group number; -1 leaves it.
-fn owner(key: &str, said: &Said<i64>, findings: &mut Findings) -> Option<u32> {
-    let said = said.as_ref().filter(|said| said.value != -1)?;
-    let id = u32::try_from(said.value).ok();
-    if id.is_none() {
-        let problem = Problem::error(format!("`auto_auth.sink.config.{key}` can't be {}", said.value));
-        findings.error(&said.origin, problem.expected("a user or group number, or -1 to leave it"));
-    }
-    id
 }
 
 /// Where the method's type is said, for checks elsewhere.

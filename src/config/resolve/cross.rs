@@ -37,6 +37,12 @@ fn something_to_do(raw: &Raw, findings: &mut Findings) {
         || !auto_auth.sinks.is_empty()
         || !raw.templates.is_empty()
         || !idle.env_templates.is_empty();
+    if let (Some(wrap), Some(_)) = (is_wrapped(auto_auth.method.as_ref()), raw.templates.first()) {
+        let problem = Problem::warning(
+            "with `auto_auth.method.wrap_ttl` templates get no token, so none of them is ever rendered",
+        );
+        findings.warn(wrap, problem.hint("wrap the token in the `sink` instead"));
+    }
     if !used {
         let problem = Problem::error("`auto_auth` logs in, but nothing uses the token");
         findings.error(&auto_auth.origin, problem.expected("a `template`, or a `sink` in it"));

@@ -3,7 +3,9 @@
 mod auto_auth;
 mod cross;
 mod log;
+mod method;
 mod server;
+mod sink;
 mod template;
 
 use std::path::PathBuf;
@@ -53,7 +55,7 @@ fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Result
         auto_auth: raw
             .auto_auth
             .as_ref()
-            .and_then(|said| auto_auth::resolve(said, &raw.vault, &mut findings)),
+            .and_then(|said| auto_auth::resolve(said, &raw.vault, environment, &mut findings)),
         templates: template::resolve_all(&raw.templates, &mut findings),
         template_config: template::resolve_config(&raw.template_config, &mut findings),
         exit_after_auth: value_or(&raw.exit_after_auth, false),

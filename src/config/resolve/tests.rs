@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use super::*;
 use crate::config::{
-    MethodKind, hcl, load, stanza,
+    CertIdentity, MethodKind, SinkEncryption, hcl, load, stanza,
     template::{ActionSpec, CommandForm, OnMissingKey, TemplateSource, Wait},
 };
 
@@ -49,7 +49,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "method that is not built in",
-        "auto_auth {\n  method \"jwt\" {\n    config = { path = \"/jwt\", role = \"r\" }\n  }\n  sink \"file\" { config { path = \"/t\" } }\n}\n",
+        "auto_auth {\n  method \"ldap\" {\n    config = { username = \"u\" }\n  }\n  sink \"file\" { config { path = \"/t\" } }\n}\n",
     ),
     (
         "misspelt method",
@@ -78,8 +78,36 @@ const WRONG: &[(&str, &str)] = &[
         "auto_auth {\n  method \"kubernetes\" { config { role = \"r\" } }\n  sink \"http\" { config { path = \"/t\" } }\n}\n",
     ),
     (
-        "sink that must not be plain",
-        "auto_auth {\n  method \"kubernetes\" { config { role = \"r\" } }\n  sink \"file\" {\n    wrap_ttl = \"5m\"\n    dh_type = \"curve25519\"\n    dh_path = \"/dh\"\n    config { path = \"/t\" }\n  }\n}\n",
+        "encryption without its key exchange",
+        "auto_auth {\n  method \"kubernetes\" { config { role = \"r\" } }\n  sink \"file\" {\n    derive_key = true\n    aad = \"x\"\n    config { path = \"/t\" }\n  }\n}\n",
+    ),
+    (
+        "key exchange without a place for the key",
+        "auto_auth {\n  method \"kubernetes\" { config { role = \"r\" } }\n  sink \"file\" {\n    dh_type = \"curve25519\"\n    config { path = \"/t\" }\n  }\n}\n",
+    ),
+    (
+        "key without key exchange",
+        "auto_auth {\n  method \"kubernetes\" { config { role = \"r\" } }\n  sink \"file\" {\n    dh_path = \"/dh\"\n    config { path = \"/t\" }\n  }\n}\n",
+    ),
+    (
+        "unknown key exchange",
+        "auto_auth {\n  method \"kubernetes\" { config { role = \"r\" } }\n  sink \"file\" {\n    dh_type = \"x448\"\n    dh_path = \"/dh\"\n    config { path = \"/t\" }\n  }\n}\n",
+    ),
+    (
+        "token wrapped twice",
+        "auto_auth {\n  method \"kubernetes\" {\n    wrap_ttl = \"2m\"\n    config { role = \"r\" }\n  }\n  sink \"file\" {\n    wrap_ttl = \"5m\"\n    config { path = \"/t\" }\n  }\n}\n",
+    ),
+    (
+        "jwt without anything",
+        "auto_auth {\n  method \"jwt\" {\n  }\n  sink \"file\" { config { path = \"/t\" } }\n}\n",
+    ),
+    (
+        "jwt with wrong settings",
+        "auto_auth {\n  method \"jwt\" {\n    config {\n      path = \"/jwt\"\n      role = \"r\"\n      remove_jwt_after_reading = \"maybe\"\n      jwt_read_period = \"soon\"\n    }\n  }\n  sink \"file\" { config { path = \"/t\" } }\n}\n",
+    ),
+    (
+        "approle without role id",
+        "auto_auth {\n  method \"approle\" {\n    config { secret_id_file_path = \"/s\" }\n  }\n  sink \"file\" { config { path = \"/t\" } }\n}\n",
     ),
     (
         "sink with a strange mode and owner",
@@ -213,7 +241,7 @@ fn all_configurations_of_the_injector_load() {
             raw.auto_auth.as_ref().and_then(|login| login.method.as_ref()?.kind.clone()).unwrap().value;
         match resolve(raw, Raw::default(), &Environment::default()) {
             Ok(config) => {
-                assert_eq!(method, "kubernetes", "{name}");
+                assert!(["approle", "jwt", "kubernetes"].contains(&method.as_str()), "{name}");
                 assert!(config.auto_auth.is_some_and(|login| !login.sinks.is_empty()), "{name}");
                 assert!(config.warnings.iter().all(|warning| !warning.what.starts_with("unknown")), "{name}");
             }
@@ -225,7 +253,7 @@ fn all_configurations_of_the_injector_load() {
         }
     }
     refused.sort();
-    assert_eq!((count, refused), (60, ["approle", "aws", "jwt", "kerberos"].map(str::to_owned).to_vec()));
+    assert_eq!((count, refused), (60, ["aws", "kerberos"].map(str::to_owned).to_vec()));
 }
 
 #[test]
@@ -294,6 +322,79 @@ fn json_that_the_original_flattens_to_death_is_read() {
         &alone[1..]
     );
     assert_eq!(config(&persist).warnings.len(), 2);
+}
+
+fn kind(text: &str) -> MethodKind {
+    let sink = "sink \"file\" { config { path = \"/t\" } }";
+    let config = config(&format!("auto_auth {{\n{text}\n{sink}\n}}"));
+    assert!(config.warnings.is_empty(), "{}", said(&config.warnings));
+    config.auto_auth.unwrap().method.kind
+}
+
+#[test]
+fn methods_read_their_settings() {
+    let jwt = |remove, remove_follows_links, read_period| MethodKind::Jwt {
+        role: "r".into(),
+        path: "/jwt".into(),
+        remove,
+        remove_follows_links,
+        read_period,
+    };
+    assert_eq!(kind(r#"method "jwt" { config { path = "/jwt" role = "r" } }"#), jwt(true, false, None));
+    let all = r#"method "jwt" { config { path = "/jwt" role = "r" remove_jwt_after_reading = false
+        remove_jwt_follows_symlinks = "1" jwt_read_period = "2m" } }"#;
+    assert_eq!(kind(all), jwt(false, true, Some(Duration::from_secs(120))));
+
+    let approle = |secret: Option<&str>, remove_secret_id, wrapping: Option<&str>| MethodKind::AppRole {
+        role_id_path: "/role".into(),
+        secret_id_path: secret.map(Into::into),
+        remove_secret_id,
+        wrapping_path: wrapping.map(str::to_owned),
+    };
+    let alone = r#"method "approle" { config { role_id_file_path = "/role" secret_id_file_path = ""
+        remove_secret_id_file_after_reading = "never read" } }"#;
+    assert_eq!(kind(alone), approle(None, true, None));
+    let all = r#"method "approle" { config { role_id_file_path = "/role" secret_id_file_path = "/s"
+        remove_secret_id_file_after_reading = false secret_id_response_wrapping_path = "auth/a" } }"#;
+    assert_eq!(kind(all), approle(Some("/s"), false, Some("auth/a")));
+
+    assert_eq!(kind(r#"method "cert" {}"#), MethodKind::Cert { name: None, identity: None });
+    let all = r#"method "cert" { config { name = "web" ca_cert = "/ca" client_cert = "/c" client_key = "/k"
+        reload = true } }"#;
+    let identity = CertIdentity { ca_cert: Some("/ca".into()), client: Some(("/c".into(), "/k".into())) };
+    assert_eq!(kind(all), MethodKind::Cert { name: Some("web".into()), identity: Some(identity) });
+}
+
+#[test]
+fn half_an_identity_is_none() {
+    let config = config(
+        "auto_auth {\n method \"cert\" { config { client_key = \"/k\" } }\n sink \"file\" { config { path = \"/t\" } }\n}",
+    );
+    assert_eq!(config.auto_auth.unwrap().method.kind, MethodKind::Cert { name: None, identity: None });
+    assert!(
+        said(&config.warnings).contains("`client_key` without `client_cert`"),
+        "{}",
+        said(&config.warnings)
+    );
+}
+
+#[test]
+fn sinks_may_wrap_and_encrypt() {
+    let text = "auto_auth {\n method \"kubernetes\" { config { role = \"r\" } }\n sink \"file\" {\n wrap_ttl = \"5m\"\n dh_type = \"curve25519\"\n dh_path = \"/dh\"\n derive_key = true\n aad = \"text\"\n aad_env_var = \"AAD\"\n config { path = \"/t\" uid = 5 gid = 6 }\n }\n}";
+    let encryption = |aad: &str| SinkEncryption { dh_path: "/dh".into(), derive_key: true, aad: aad.into() };
+    let config = resolved(text, &Environment::from([("AAD", "from env")])).unwrap();
+    let sink = &config.auto_auth.unwrap().sinks[0];
+    assert_eq!((sink.wrap_ttl, sink.uid, sink.gid), (Duration::from_secs(300), Some(5), Some(6)));
+    assert_eq!(sink.encryption, Some(encryption("from env")), "the variable beats the text");
+    let config = resolved(text, &Environment::default()).unwrap();
+    assert_eq!(config.auto_auth.as_ref().unwrap().sinks[0].encryption, Some(encryption("")));
+    assert!(said(&config.warnings).contains("variable AAD"), "{}", said(&config.warnings));
+}
+
+#[test]
+fn a_wrapped_login_has_nothing_for_templates() {
+    let text = "auto_auth {\n method \"kubernetes\" {\n wrap_ttl = \"5m\"\n config { role = \"r\" }\n }\n sink \"file\" { config { path = \"/t\" } }\n}\ntemplate {\n contents = \"x\"\n destination = \"/x\"\n}";
+    assert!(said(&config(text).warnings).contains("templates get no token"));
 }
 
 fn templates(text: &str) -> Vec<std::sync::Arc<crate::config::template::TemplateSpec>> {

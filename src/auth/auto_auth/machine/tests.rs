@@ -177,6 +177,21 @@ fn new_credentials_count_only_when_configured() {
     assert_eq!(machine.step(), Step::Login(start));
 }
 
+#[test]
+fn new_credentials_shorten_the_wait_after_a_refusal_but_not_to_nothing() {
+    let (mut machine, start) = machine(RULES);
+    assert!(!machine.new_credentials(start), "the first login is due anyway");
+    for _ in 0..8 {
+        machine.login_failed(LoginFailure::Refused(None), start, 0.0);
+    }
+    assert_eq!(machine.step(), Step::Login(start + secs(128)));
+    let later = start + secs(10);
+    assert!(machine.new_credentials(later));
+    assert_eq!(machine.step(), Step::Login(later + secs(1)));
+    assert!(!machine.new_credentials(later), "a file that changes all the time doesn't put it off");
+    assert_eq!(machine.login_failed(LoginFailure::Refused(None), later, 0.0), Some(secs(256)));
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Happening {
     Granted(u64, bool),

@@ -1,0 +1,104 @@
+//! Why logins fail, what that means for the next one, and what the user can do about it.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::machine::LoginFailure;
+use crate::{
+    auth::method::{Method, MethodError},
+    http::SetupError,
+    vault::error::VaultError,
+};
+
+/// Why auto-auth ended. It never ends otherwise.
+#[derive(Debug, Error)]
+pub enum AutoAuthError {
+    /// A login failed and `exit_on_err` is set.
+    #[error("login failed, and exit_on_err is set")]
+    Login(#[source] LoginError),
+}
+
+/// Why a login failed.
+#[derive(Debug, Error)]
+pub enum LoginError {
+    /// There is nothing to log in with.
+    #[error(transparent)]
+    Method(#[from] MethodError),
+    /// The server, or the way to it.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The method's own certificate files.
+    #[error("the connection for the login can't be set up")]
+    Setup(#[from] SetupError),
+    /// The wrapping token of a secret ID is spent, expired or none.
+    #[error("the wrapped secret ID in {} can't be opened", file.display())]
+    Wrapping {
+        /// The file with the wrapping token.
+        file: PathBuf,
+        /// What the server says.
+        source: VaultError,
+    },
+    /// The wrapping token was not made where it should have been.
+    #[error(
+        "possible security incident: the wrapping token in {} was made by {found}, not by {expected}; somebody may \
+         have unwrapped the secret ID and wrapped another",
+        file.display()
+    )]
+    CreationPath {
+        /// The file with the wrapping token.
+        file: PathBuf,
+        /// The configured path.
+        expected: String,
+        /// What the server says.
+        found: String,
+    },
+    /// A successful answer that is no login.
+    #[error("the server's answer to the login has no {0}")]
+    Unusable(&'static str),
+}
+
+impl LoginError {
+    /// What kind of failure it is for the machine.
+    pub(super) fn failure(&self) -> LoginFailure {
+        match self {
+            Self::Method(_) => LoginFailure::NoCredential,
+            Self::Vault(error) if error.is_unreachable() => LoginFailure::Unreachable,
+            Self::Vault(error) => LoginFailure::Refused(error.retry_after()),
+            Self::Wrapping { source, .. } if source.is_unreachable() => LoginFailure::Unreachable,
+            Self::Wrapping { source, .. } => LoginFailure::Refused(source.retry_after()),
+            Self::Unusable(_) | Self::Setup(_) | Self::CreationPath { .. } => LoginFailure::Refused(None),
+        }
+    }
+
+    /// What the user can do about it.
+    pub(super) fn hint(&self, method: &Method) -> Option<&'static str> {
+        match self {
+            Self::Method(error) => Some(error.hint()),
+            Self::Setup(_) => Some("check ca_cert, client_cert and client_key of the method"),
+            Self::Wrapping { source, .. } if source.is_definite() => Some(
+                "a wrapping token works once and for a short time: if nobody else can have used it, put a new one into \
+             the file",
+            ),
+            Self::Wrapping { source, .. } => source.hint(),
+            Self::CreationPath { .. } => Some(
+                "find out who used the wrapping token, or correct secret_id_response_wrapping_path (for instance \
+             auth/approle/role/ROLE/secret-id)",
+            ),
+            Self::Vault(VaultError::Denied(_) | VaultError::InvalidToken(_)) => Some(method.refusal_hint()),
+            Self::Vault(VaultError::Missing(_)) => {
+                Some("check the mount path of the auth method and the namespace")
+            }
+            Self::Vault(VaultError::Invalid(answer)) => Some(match method {
+                // These say with 400 what others say with 403.
+                Method::AppRole(_) | Method::Cert(_) => method.refusal_hint(),
+                Method::Jwt(_) if !answer.errors.iter().any(|text| text.contains("role")) => {
+                    method.refusal_hint()
+                }
+                _ => "check the role's name and the mount path",
+            }),
+            Self::Vault(error) => error.hint(),
+            Self::Unusable(_) => Some("check that the mount path is that of an auth method"),
+        }
+    }
+}
