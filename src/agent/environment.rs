@@ -44,3 +44,26 @@ pub fn of_templates(environment: &Environment, vault: &VaultConfig) -> BTreeMap<
 pub fn of_commands(templates: &BTreeMap<String, String>) -> command::Environment {
     templates.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{raw::Raw, resolve};
+
+    #[test]
+    fn the_address_is_passed_on_and_the_agents_own_variables_are_not() {
+        let environment = Environment::from([
+            ("VAULT_ADDR", "http://127.0.0.1:8200"),
+            ("VAULT_TOKEN", "hvs.canary"),
+            ("BAO_CONFIG", "canary"),
+            ("POD_IP", "10.0.0.1"),
+        ]);
+        let config = resolve::connection(Raw::default(), &environment).unwrap();
+        let seen = of_templates(&environment, &config.vault);
+        assert!(!seen.values().any(|value| value.contains("canary")), "{:?}", seen.keys());
+        assert_eq!(seen["POD_IP"], "10.0.0.1");
+        assert_eq!((&seen["VAULT_ADDR"], &seen["BAO_ADDR"]), (&seen["BAO_ADDR"], &seen["VAULT_ADDR"]));
+        assert_eq!(seen["VAULT_SKIP_VERIFY"], "true", "plain HTTP has nothing to verify");
+        assert_eq!(of_commands(&seen).len(), seen.len());
+    }
+}

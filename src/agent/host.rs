@@ -107,3 +107,42 @@ impl Host for SnapshotHost<'_> {
         Some(Err("plugins are not supported yet".into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn read(sandbox: Option<&Path>, path: &Path) -> Result<Text, String> {
+        let (snapshot, world) = (Snapshot::default(), World { env: Arc::default() });
+        let mut host = SnapshotHost {
+            snapshot: &snapshot,
+            world: &world,
+            clock: Clock::system(),
+            sandbox,
+            seen: Seen::default(),
+        };
+        let text = host.file(&path.display().to_string());
+        assert!(host.into_seen().files.contains(path), "what was read is watched, found or not");
+        text
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test lays out the files it reads")]
+    fn files_are_read_inside_the_sandbox_only_whatever_links_say() {
+        let dir = tempfile::tempdir().unwrap();
+        let (inside, outside) = (dir.path().join("in"), dir.path().join("secret"));
+        std::fs::create_dir(&inside).unwrap();
+        std::fs::write(&outside, "canary").unwrap();
+        std::fs::write(inside.join("ok"), "fine").unwrap();
+        symlink(&outside, inside.join("link")).unwrap();
+        assert_eq!(read(Some(&inside), &inside.join("ok")).unwrap(), Text::from("fine"));
+        for path in [inside.join("link"), inside.join("../secret"), outside.clone()] {
+            let refused = read(Some(&inside), &path).unwrap_err();
+            assert!(refused.contains("sandbox_path") && !refused.contains("canary"), "{refused}");
+        }
+        assert_eq!(read(None, &outside).unwrap(), Text::from("canary"));
+        assert!(read(None, &dir.path().join("none")).unwrap_err().contains("No such file"));
+    }
+}

@@ -70,3 +70,28 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_those_of_the_command_line_table() {
+        let denied = Outcome::Fetch { class: FailureClass::Denied, message: "m".into() };
+        let table = [
+            (Outcome::Done { failed_actions: 0 }, 0, 0),
+            (Outcome::Done { failed_actions: 2 }, 0, 6),
+            (Outcome::Stopped, 0, 0),
+            (Outcome::Template("m".into()), 1, 2),
+            (Outcome::Login("m".into()), 1, 3),
+            (denied, 1, 4),
+            (Outcome::Deadline, 1, 5),
+            (Outcome::Write("m".into()), 1, 6),
+            (Outcome::Internal("m".into()), 1, 1),
+        ];
+        for (outcome, agent, init) in table {
+            assert_eq!((outcome.agent_code(), outcome.init_code()), (agent, init), "{outcome:?}");
+            assert_eq!(outcome.message().is_some(), init != 0, "{outcome:?}");
+        }
+    }
+}

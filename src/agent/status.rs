@@ -60,3 +60,36 @@ fn line(request: &SecretRequest, failed: Option<&Failed>, now: Instant) -> Strin
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Clock,
+        secrets::{
+            entry::FailureClass,
+            request::{AuthId, Verb},
+        },
+        vault::path::VaultPath,
+    };
+
+    #[test]
+    fn a_line_says_what_is_awaited_why_and_when_it_is_tried_again() {
+        let (path, params) = VaultPath::parse("kv/data/a").unwrap();
+        let request =
+            SecretRequest { auth: AuthId::default(), namespace: None, verb: Verb::Read, path, params };
+        let now = Clock::system().now();
+        let failed = |next_try| Failed {
+            tries: 3,
+            class: FailureClass::Denied,
+            message: "GET http://v/v1/kv/data/a: 403".into(),
+            next_try,
+        };
+        assert_eq!(line(&request, None, now), "waiting for read kv/data/a: no answer yet");
+        assert_eq!(
+            line(&request, Some(&failed(Some(now + Duration::from_millis(1500)))), now),
+            "waiting for read kv/data/a: GET http://v/v1/kv/data/a: 403; tried 3 times, next try in 2 s"
+        );
+        assert!(line(&request, Some(&failed(None)), now).ends_with("next try after a new login"));
+    }
+}

@@ -160,3 +160,23 @@ fn json(value: &Value) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_shown_as_the_original_shows_them() {
+        let data = Value::from_json(
+            r#"{"ttl":3600,"policies":["a","b"],"meta":null,"renewable":true,"display_name":"k\"8s"}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            show(&data, OutputFormat::Table),
+            "Key             Value\n---             -----\ndisplay_name    k\"8s\nmeta            <nil>\n\
+             policies        [a b]\nrenewable       true\nttl             3600"
+        );
+        let shown = show(&data, OutputFormat::Json);
+        assert_eq!(Value::from_json(&shown).unwrap().get("data"), Some(&data), "{shown}");
+    }
+}
