@@ -3,6 +3,7 @@
 mod agent;
 mod asked;
 mod commands;
+mod demo;
 mod dev;
 pub mod flags;
 mod foreign;
