@@ -40,9 +40,9 @@ fn texts(output: &Output) -> (String, String) {
 }
 
 /// The pod's folder, as the story names it.
-fn folder(out: &str) -> String {
-    let path = out.split_once("auth-config-token-path=\"").expect("the annotation").1;
-    path.split_once("/serviceaccount").expect("the folder").0.to_owned()
+fn folder(out: &str) -> Option<&Path> {
+    let (_, path) = out.split_once("auth-config-token-path=\"")?;
+    path.split_once("/serviceaccount").map(|(folder, _)| Path::new(folder))
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn the_demo_holds_from_the_first_step_to_the_last() {
     assert_eq!(out.matches("✓").count(), 11, "{out}");
     assert!(!out.contains('\x1b'), "colours without a terminal:\n{out}");
     assert!(out.contains("map has no entry for key \"port\"") && out.contains("^\n"), "{out}");
-    assert!(!Path::new(&folder(&out)).exists(), "the pod's folder is still there:\n{out}");
+    assert!(!folder(&out).unwrap().exists(), "the pod's folder is still there:\n{out}");
     assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0, "temporary files are left");
 }
 
@@ -82,7 +82,7 @@ fn a_demo_that_is_interrupted_says_so_and_leaves_nothing() {
     let (_, err) = texts(&output);
     assert_eq!(output.status.code(), Some(1), "{out}\n{err}");
     assert!(err.contains("expected: to reach its end\n  got: SIGINT before that"), "{err}");
-    assert!(!Path::new(&folder(&out)).exists(), "the pod's folder is still there:\n{out}");
+    assert!(!folder(&out).unwrap().exists(), "the pod's folder is still there:\n{out}");
     let pid = out.split_once("process ").unwrap().1.split_once(' ').unwrap().0.parse().unwrap();
     assert!(kill(Pid::from_raw(pid), None).is_err(), "the sidecar still runs:\n{out}");
 }

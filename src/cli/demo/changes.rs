@@ -37,9 +37,7 @@ async fn show_log(stage: &mut Stage, from: usize, awaited: &str) -> Result<(), F
     let child = stage.child()?;
     child.says(from, awaited).await?;
     let said = child.lines(from);
-    for line in said {
-        stage.screen.log(&line);
-    }
+    stage.screen.story(&said);
     Ok(())
 }
 
@@ -64,9 +62,13 @@ pub(super) async fn lease_is_renewed(stage: &mut Stage, credential: &Credential)
         .line(&format!("in the server's journal: {} {} -> {}", renewal.method, renewal.path, renewal.status));
     if let Some(lease) = stage.server.lease(&credential.id).await?.filter(|lease| lease.renewed.is_some()) {
         stage.screen.line(&format!(
-            "the lease now ends {:.1} s after its issue instead of {LEASE_SECONDS} s",
+            "the lease now ends {:.0} s after its issue instead of {LEASE_SECONDS} s",
             (lease.expires - lease.issued).as_seconds_f64()
         ));
+    }
+    // A machine that was asleep may be at the next step already.
+    if !stage.server.leases(CREDENTIALS).await?.iter().any(|id| credential.is_older_than(id)) {
+        equal("the user in the file db", &credential.user, &username(stage)?)?;
     }
     stage.screen.verified("the lease lives longer, so the user and the file stay as they are");
     Ok(())
@@ -125,15 +127,14 @@ fn show_times(stage: &Stage, old: &Lease, new: &Lease, written: OffsetDateTime) 
     }
     line(new.issued, "the new user is made");
     line(written, "the file names the new user");
-    line(old.expires, "the server ends the old user");
+    line(old.expires, "the server, which counts whole seconds, ends the old user");
 }
 
 /// Follows the old lease until there is another one and the file names its user; answers both leases.
 async fn replacement(stage: &Stage, credential: &Credential) -> Result<(Lease, Lease), Failure> {
     let mut old = credential.lease;
-    let is_new = |id: &String| *id != credential.id && !credential.before.contains(id);
     loop {
-        let new = stage.server.leases(CREDENTIALS).await?.into_iter().find(is_new);
+        let new = stage.server.leases(CREDENTIALS).await?.into_iter().find(|id| credential.is_older_than(id));
         // Looked up last, so that it is the state after its last renewal once there is another lease.
         if let Some(lease) = stage.server.lease(&credential.id).await? {
             old = lease;

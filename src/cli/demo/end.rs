@@ -16,9 +16,7 @@ pub(super) async fn nothing_is_left(stage: &mut Stage) -> Result<(), Failure> {
     child.terminate();
     let status = child.ended().await?;
     let said = child.lines(seen);
-    for line in said {
-        stage.screen.log(&line);
-    }
+    stage.screen.story(&said);
     equal("the exit code of `decant sidecar`", &Some(0), &status.code())?;
     equal("the secrets folder", &FILES.map(str::to_owned).to_vec(), &stage.pod.listing())?;
     stage.screen.verified("exit code 0; no temporary file beside the three");

@@ -163,9 +163,7 @@ pub(super) async fn init_renders(stage: &mut Stage) -> Result<(), Failure> {
     let annotations = format!("--annotations={}", stage.pod.text("podinfo/annotations"));
     let child = stage.child.insert(Child::start(&["init", &annotations], stage.pod.root())?);
     let status = child.ended().await?;
-    for line in child.lines(0) {
-        stage.screen.log(&line);
-    }
+    stage.screen.story(&child.lines(0));
     equal("the exit code of `decant init`", &Some(0), &status.code())?;
     equal("the secrets folder", &FILES.map(str::to_owned).to_vec(), &stage.pod.listing())?;
     stage.file_becomes("api.env", &api_env(FIRST_KEY)).await?;
@@ -188,8 +186,15 @@ pub(super) struct Credential {
     pub(super) lease: Lease,
     /// Its user.
     pub(super) user: String,
-    /// Leases that were there before.
-    pub(super) before: Vec<String>,
+    /// Leases that were there before it.
+    before: Vec<String>,
+}
+
+impl Credential {
+    /// Whether the lease with this id came later.
+    pub(super) fn is_older_than(&self, id: &String) -> bool {
+        *id != self.id && !self.before.contains(id)
+    }
 }
 
 /// Step 4; answers the credential that the sidecar now has.
@@ -201,9 +206,7 @@ pub(super) async fn sidecar_takes_over(stage: &mut Stage) -> Result<Credential, 
     let annotations = format!("--annotations={}", stage.pod.text("podinfo/annotations"));
     let child = stage.child.insert(Child::start(&["sidecar", &annotations], stage.pod.root())?);
     child.says(0, ALL_RENDERED).await?;
-    for line in child.lines(0) {
-        stage.screen.log(&line);
-    }
+    stage.screen.story(&child.lines(0));
     stage.server.answered(since, ("PUT", "/v1/auth/kubernetes/login", 200)).await?;
     let credential = new_credential(stage, before).await?;
     if credential.user == user {

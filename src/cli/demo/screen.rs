@@ -10,6 +10,15 @@ use crate::{clock::Clock, config::env::Environment};
 /// Words in a key that make its value one to be hidden in part.
 const CONFIDENTIAL: [&str; 4] = ["password", "key", "secret", "token"];
 
+/// Parts of log lines that tell nothing about the story.
+const ASIDE: [&str; 5] = [
+    "agent: template /",
+    "starting auth handler",
+    "handler: authenticating",
+    "starting sink server",
+    "starting renewal process",
+];
+
 /// The terminal, or whatever standard output is.
 pub(super) struct Screen {
     clock: Clock,
@@ -37,7 +46,8 @@ impl Screen {
         say(
             "An application reads its secrets from files. decant logs in to Vault for it, writes the files and keeps\n\
              them fresh. All of this happens now, on this machine: real processes, real requests, real files. Only\n\
-             Vault is decant's own development server, and the secrets are made up (partly hidden, as a habit).",
+             Vault is decant's own development server, and the secrets are made up (partly hidden, as a habit).\n\
+             Lines with > are decant's own log, without those that say nothing about this story.",
         );
     }
 
@@ -51,6 +61,13 @@ impl Screen {
     /// A line of explanation or of fact.
     pub(super) fn line(&self, text: &str) {
         say(&format!("    {text}"));
+    }
+
+    /// Lines of a process's log, as they are, without those that tell nothing about the story.
+    pub(super) fn story(&self, lines: &[String]) {
+        for line in lines.iter().filter(|line| !ASIDE.iter().any(|text| line.contains(text))) {
+            self.log(line);
+        }
     }
 
     /// A line of a process's log, as it is.
