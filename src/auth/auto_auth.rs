@@ -97,13 +97,11 @@ impl<S: Server> AutoAuth<S> {
         // A few kinds of news, and one of each says all.
         let (sender, events) = mpsc::channel(8);
         let login = Method::new(method);
-        // Without a login that follows, only what has to be removed is worth looking at.
-        let news = login.news().filter(|_| config.reauth_on_new_credentials || login.removes_news());
         let task = Self {
             server,
             own: None,
             config: method.clone(),
-            news: CredentialNews::of(news, clock),
+            news: CredentialNews::of(login.news(), clock),
             method: login,
             machine: Machine::new(rules, clock.now()),
             clock,

@@ -204,11 +204,6 @@ impl Method {
         }
     }
 
-    /// Whether new credentials are to be taken from their file as soon as they are there.
-    pub(super) const fn removes_news(&self) -> bool {
-        matches!(self, Self::Jwt(method) if method.settings().remove)
-    }
-
     /// Looks whether there are new credentials.
     pub(super) fn look(&mut self) -> bool {
         match self {

@@ -102,3 +102,75 @@ impl LoginError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{MethodConfig, MethodKind},
+        origin::Origin,
+        vault::error::Answer,
+    };
+
+    fn method(kind: MethodKind) -> Method {
+        Method::new(&MethodConfig {
+            kind,
+            mount_path: "auth/x".into(),
+            namespace: None,
+            min_backoff: std::time::Duration::ZERO,
+            max_backoff: std::time::Duration::ZERO,
+            retry_base: None,
+            retry_cap: None,
+            exit_on_err: false,
+            wrap_ttl: std::time::Duration::ZERO,
+            origin: Origin::Default,
+        })
+    }
+
+    fn refused(status: u16, said: &str) -> LoginError {
+        LoginError::Vault(VaultError::from_answer(
+            Answer {
+                method: reqwest::Method::PUT,
+                url: "https://v/v1/auth/x/login".into(),
+                status,
+                errors: vec![said.to_owned()],
+                retry_after: None,
+            },
+            false,
+        ))
+    }
+
+    #[test]
+    fn a_refusal_is_explained_by_the_method_it_came_from() {
+        let approle = method(MethodKind::AppRole {
+            role_id_path: "/r".into(),
+            secret_id_path: None,
+            remove_secret_id: true,
+            wrapping_path: None,
+        });
+        let cert = method(MethodKind::Cert { name: None, identity: None });
+        let jwt = method(MethodKind::Jwt {
+            role: "web".into(),
+            path: "/jwt".into(),
+            remove: true,
+            remove_follows_links: false,
+            read_period: None,
+        });
+        for (method, status, said, says) in [
+            (&approle, 400, "invalid role or secret ID", "the secret ID may be used up"),
+            (
+                &cert,
+                400,
+                "invalid certificate or no client certificate supplied",
+                "compare the client certificate",
+            ),
+            (&jwt, 400, "error validating token: invalid audience (aud) claim", "compare the JWT"),
+            (&jwt, 400, "role \"web\" could not be found", "check the role's name"),
+            (&jwt, 403, "permission denied", "compare the JWT"),
+            (&jwt, 404, "no handler", "check the mount path"),
+        ] {
+            let hint = refused(status, said).hint(method).unwrap();
+            assert!(hint.starts_with(says), "{said}: {hint}");
+        }
+    }
+}
