@@ -1,0 +1,128 @@
+//! Prints what decant costs beside the least possible work and a peer, all against one server, in turns.
+//!
+//! `cargo bench --bench figures` runs everything, `cargo bench --bench figures -- --quick 100` one size.
+//! `PEER_BIN` names a peer that reads the same configuration file, `DECANT_BIN` another build of decant; without it
+//! the release build is made and used. Nothing here fails because something is slow: figures gate no test.
+//! `docs/performance.md` explains what the columns mean.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a measuring program: it starts programs, takes times, speaks to its user, and ends when its world breaks"
+)]
+
+mod contest;
+mod floor;
+mod idle;
+mod measure;
+mod product;
+mod server;
+mod table;
+mod wire;
+
+use std::{
+    env,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use contest::{Contest, Side};
+use server::Server;
+
+/// No measurement begins after this; what is under way ends by itself.
+const BUDGET: Duration = Duration::from_secs(300);
+
+/// What is measured.
+struct Extent {
+    /// Numbers of templates for runs that render once, each with its most rounds.
+    once: Vec<(usize, usize)>,
+    /// Numbers of templates for runs that stay.
+    stay: Vec<usize>,
+    /// How long those that stay are looked at.
+    window: Duration,
+}
+
+impl Extent {
+    fn full() -> Self {
+        Self {
+            once: vec![(1, 21), (10, 15), (100, 9), (500, 5)],
+            stay: vec![1, 10, 100],
+            window: Duration::from_secs(60),
+        }
+    }
+
+    fn quick(templates: usize) -> Self {
+        Self { once: vec![(templates, 5)], stay: vec![templates], window: Duration::from_secs(15) }
+    }
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [measure::COMMAND, command @ ..] => return measure::run(command),
+        [floor::COMMAND, rest @ ..] => return floor::run(rest),
+        _ if !words.contains(&"--bench") => {
+            println!("figures: SKIPPED, this is no test; run it with cargo bench --bench figures");
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
+    let quick = words.iter().position(|word| *word == "--quick");
+    let extent = match quick.map(|at| words.get(at + 1).and_then(|size| size.parse().ok())) {
+        None => Extent::full(),
+        Some(size) => Extent::quick(size.unwrap_or(100)),
+    };
+    match figures(&extent) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            eprintln!("figures: {trouble}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn figures(extent: &Extent) -> Result<(), String> {
+    let started = Instant::now();
+    let ours = product::binary()?;
+    let peer = env::var_os("PEER_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    println!("\n{cores} cores, load before the run {}", load());
+    if peer.is_none() {
+        println!("\n*** SKIPPED: no peer. Set PEER_BIN to a program that takes `agent -config=FILE`. ***");
+    }
+    println!("\n{}", product::sizes(&ours, peer.as_deref())?);
+    let most =
+        extent.once.iter().map(|(size, _)| *size).chain(extent.stay.iter().copied()).max().unwrap_or(1);
+    let server = Server::start(&ours, most)?;
+    let mut sides = vec![Side::program("decant", &ours)];
+    sides.extend(peer.as_deref().map(|peer| Side::program("peer", peer)));
+    sides.extend([Side::Floor { connections: 1 }, Side::Floor { connections: 8 }]);
+    for &(templates, rounds) in &extent.once {
+        let left = BUDGET.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            println!("*** SKIPPED: {templates} templates once, the time for all figures is used up. ***\n");
+            continue;
+        }
+        let contest = Contest { server: &server, templates, rounds, limit: left / 2 };
+        println!("{}", contest.run(&sides)?);
+    }
+    if BUDGET.saturating_sub(started.elapsed()) < extent.window {
+        println!("*** SKIPPED: runs that stay, the time for all figures is used up. ***\n");
+    } else {
+        println!("{}", idle::table(&server, &sides, &extent.stay, extent.window)?);
+    }
+    if peer.is_none() {
+        println!("*** SKIPPED: no peer, because PEER_BIN is not set. ***");
+    }
+    println!("took {:.0} s, load after the run {}", started.elapsed().as_secs_f64(), load());
+    Ok(())
+}
+
+/// The first of the system's load averages, so that a reader sees whether the machine was busy with something else.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or("unknown").to_owned()
+}
