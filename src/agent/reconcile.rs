@@ -141,14 +141,7 @@ impl Running {
 
     fn snapshot_events(&mut self) -> Vec<Event> {
         let new = self.parts.snapshot.borrow_and_update().clone();
-        let changed: BTreeSet<SecretRequest> = new
-            .answers
-            .iter()
-            .filter(|(request, secret)| {
-                !self.current.get(request).is_some_and(|old| Arc::ptr_eq(old, secret))
-            })
-            .map(|(request, _)| request.clone())
-            .collect();
+        let changed: BTreeSet<SecretRequest> = new.newer_than(self.current.generation).cloned().collect();
         let mut events = Vec::new();
         if !changed.is_empty() {
             events.push(Event::Changed(changed));

@@ -17,7 +17,7 @@ use super::{
     fetch::Fetch,
     request::SecretRequest,
     schedule::{LONGEST_SLEEP, Policy, Settings},
-    snapshot::{Failed, Snapshot},
+    snapshot::{Failed, Held, Snapshot},
 };
 use crate::{auth::TokenState, chance::Chance, clock::Clock, vault::secret::Secret};
 
@@ -136,7 +136,7 @@ impl<F: Fetch> Store<F> {
             }
         }
         if !gone.is_empty() {
-            self.publish(|answers, failed| {
+            self.publish(|_, answers, failed| {
                 for request in &gone {
                     answers.remove(request);
                     failed.remove(request);
@@ -203,12 +203,12 @@ impl<F: Fetch> Store<F> {
                 news.push((request, slot.entry.good().cloned(), failed_view(&slot.entry)));
             }
         }
-        self.publish(|answers, failures| {
+        self.publish(|generation, answers, failures| {
             for (request, good, failed) in news {
                 if let Some(secret) = good
-                    && !answers.get(&request).is_some_and(|known| same_meaning(known, &secret))
+                    && !answers.get(&request).is_some_and(|known| same_meaning(&known.secret, &secret))
                 {
-                    answers.insert(request.clone(), secret);
+                    answers.insert(request.clone(), Held { secret, since: generation });
                 }
                 match failed {
                     Some(failed) => failures.insert(request, failed),
@@ -269,11 +269,15 @@ impl<F: Fetch> Store<F> {
 
     fn publish(
         &self,
-        change: impl FnOnce(&mut HashMap<SecretRequest, Arc<Secret>>, &mut HashMap<SecretRequest, Failed>),
+        change: impl FnOnce(u64, &mut HashMap<SecretRequest, Held>, &mut HashMap<SecretRequest, Failed>),
     ) {
         self.snapshot.send_modify(|snapshot| {
-            change(Arc::make_mut(&mut snapshot.answers), Arc::make_mut(&mut snapshot.failed));
             snapshot.generation += 1;
+            change(
+                snapshot.generation,
+                Arc::make_mut(&mut snapshot.answers),
+                Arc::make_mut(&mut snapshot.failed),
+            );
         });
     }
 }

@@ -142,7 +142,10 @@ fn debug_of_what_holds_secrets_shows_none() {
         append: false,
         contents: CANARY.as_bytes().to_vec().into(),
     };
-    let answers = std::collections::HashMap::from([(write.clone(), Arc::new(secret.clone()))]);
+    let answers = std::collections::HashMap::from([(
+        write.clone(),
+        crate::secrets::snapshot::Held { secret: Arc::new(secret.clone()), since: 1 },
+    )]);
     let snapshot =
         crate::secrets::snapshot::Snapshot { generation: 1, answers: answers.into(), ..Default::default() };
     logged(LogFormat::Json, LogLevel::Trace, |_, lines| {

@@ -1,6 +1,6 @@
 //! Templates and the settings that all of them share.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use super::{Findings, filled, path, value_or};
 use crate::{
@@ -9,6 +9,7 @@ use crate::{
         raw::{RawTemplate, RawTemplateConfig},
         template::{ActionSpec, Destination, OnMissingKey, TemplateSource, TemplateSpec, Wait},
     },
+    origin::Origin,
     problem::Problem,
     vault::path::VaultPath,
 };
@@ -20,12 +21,12 @@ const RENEWAL_THRESHOLD: f64 = 0.90;
 
 pub(super) fn resolve_all(raw: &[RawTemplate], findings: &mut Findings) -> Vec<Arc<TemplateSpec>> {
     let specs: Vec<_> = raw.iter().filter_map(|one| resolve(one, findings)).map(Arc::new).collect();
-    for (at, spec) in specs.iter().enumerate() {
-        let same = |other: &&Arc<TemplateSpec>| other.destination.path == spec.destination.path;
-        if let Some(first) = specs[..at].iter().find(same) {
+    let mut firsts: HashMap<&Path, &Origin> = HashMap::with_capacity(specs.len());
+    for spec in &specs {
+        let first = *firsts.entry(&spec.destination.path).or_insert(&spec.origin);
+        if !std::ptr::eq(first, &spec.origin) {
             let what = format!("two templates write {}", spec.destination.path.display());
-            let hint =
-                format!("the other one is at {}; the file will hold now one, now the other", first.origin);
+            let hint = format!("the other one is at {first}; the file will hold now one, now the other");
             findings.warn(&spec.origin, Problem::warning(what).hint(hint));
         }
     }
