@@ -215,6 +215,7 @@ impl Parser<'_> {
                 other => return self.fail(format!("unexpected {}", other.text())),
             }
         }
+        body.shrink_to_fit();
         Ok(body)
     }
 
@@ -248,7 +249,11 @@ impl Parser<'_> {
         while self.peek_solid().kind != Kind::Eof {
             match self.item()? {
                 Item::Stmt(stmt) => body.push(stmt),
-                last => return Ok((body, last)),
+                last => {
+                    // A tree lives as long as its template, so it keeps no room for more.
+                    body.shrink_to_fit();
+                    return Ok((body, last));
+                }
             }
         }
         let place = Place::Parse(self.tokens[0].pos);

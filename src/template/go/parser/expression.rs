@@ -112,6 +112,7 @@ impl Parser<'_> {
         if command.args.is_empty() {
             return self.fail("empty command");
         }
+        command.args.shrink_to_fit();
         Ok(command)
     }
 
