@@ -84,13 +84,14 @@ impl Folder {
         let mut temp = Temp::create(&self.file).map_err(fail("create a file beside"))?;
         temp.file.write_all(bytes).map_err(fail("write"))?;
         give(&temp.file, attributes, &path)?;
-        if !is_in_memory(&temp.file) {
+        let outlives_power = !is_in_memory(&temp.file);
+        if outlives_power {
             temp.file.sync_all().map_err(fail("write"))?;
         }
         renameat(&self.file, temp.name.as_os_str(), &self.file, name)
             .map_err(|e| fail("replace")(e.into()))?;
         temp.placed = true;
-        if !is_in_memory(&self.file) {
+        if outlives_power {
             // The new file is in place and whole; a folder that can't be synced only weakens what a power cut leaves.
             if let Err(error) = self.file.sync_all() {
                 tracing::debug!(folder = %self.path.display(), %error, "can't sync the folder");
