@@ -1,4 +1,19 @@
 //! Whole-program tests: the real binary against the embedded dev server and, when named, a real one.
+//!
+//! `BAO_BIN` or `VAULT_BIN` names a real server's binary: every case that such a server can play then runs on it, too.
+//! `DECANT_BIN` names another build of the binary under test. Every run logs at trace level, and all that it prints
+//! is searched for every secret that was served.
 
+#![expect(unreachable_pub, reason = "a program of its own: nothing here is reachable from outside")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test says what broke by ending")]
+
+mod agent;
+mod conformance;
 mod demo;
+mod harness;
+mod isolation;
 mod layers;
+mod lifecycle;
+mod logs;
+mod output;
+mod pod;

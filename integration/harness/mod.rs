@@ -1,16 +1,26 @@
-//! What the whole-program tests stand on: servers, pods, the real binary, a small HTTP client.
+//! What the whole-program tests stand on: servers, pods, the real binary, a small HTTP client, the canary.
 
+pub mod canary;
 pub mod http;
+pub mod journal;
 pub mod pod;
 pub mod process;
 pub mod server;
 
 use std::time::{Duration, Instant};
 
+pub use self::{
+    canary::canary,
+    pod::Pod,
+    process::{Run, Running},
+    server::{Server, each_server, on_dev},
+};
+
 /// How long a test waits for something that must happen. Only ever used up by a failing test.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Looks until it is true; panics with `what` when patience ends.
+#[track_caller]
 #[expect(clippy::disallowed_methods, reason = "tests wait for files and processes of the real world")]
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();

@@ -7,9 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::json;
 use tempfile::TempDir;
 
-use super::eventually;
+use super::{Server, canary, eventually, process::Run};
 
 /// The pod's folder, removed when dropped.
 pub struct Pod {
@@ -26,6 +27,60 @@ impl Pod {
             fs::create_dir(root.path().join(name)).expect("a folder");
         }
         Self { root, annotations: BTreeMap::new(), rotation: 0 }
+    }
+
+    /// A pod with the JWT of the service account `app`, and annotations that lead to this server as role `app`.
+    pub fn at(server: &Server) -> Self {
+        let mut pod = Self::new();
+        pod.set_jwt(&server.jwt(&json!({})));
+        let (jwt, secrets) = (pod.jwt_path(), pod.secrets().display().to_string());
+        pod.annotate("service", &server.url())
+            .annotate("role", "app")
+            .annotate("auth-config-token-path", &jwt)
+            .annotate("secret-volume-path", &secrets);
+        pod
+    }
+
+    /// `decant init` with the pod's annotations.
+    pub fn init(&self) -> Run {
+        self.run("init")
+    }
+
+    /// `decant sidecar` with the pod's annotations.
+    pub fn sidecar(&self) -> Run {
+        self.run("sidecar")
+    }
+
+    fn run(&self, command: &str) -> Run {
+        Run::decant([command, "--annotations", &self.annotations_path()])
+    }
+
+    /// `decant agent` with this configuration.
+    pub fn agent(&self, config: &str) -> Run {
+        let file = self.write("agent.hcl", config);
+        Run::decant(["agent".to_owned(), format!("-config={file}")])
+    }
+
+    /// The stanzas `vault` and `auto_auth` for this server and role, with a file sink `token`.
+    pub fn login(&self, server: &Server, role: &str) -> String {
+        format!(
+            "vault {{ address = \"{}\" }}\nauto_auth {{\n  method \"kubernetes\" {{ config {{\n    role = \"{role}\"\n    \
+             token_path = \"{}\"\n  }} }}\n  sink \"file\" {{ config {{ path = \"{}\" }} }}\n}}\n",
+            server.url(),
+            self.jwt_path(),
+            self.text("token"),
+        )
+    }
+
+    /// A `template` stanza that writes `name` into the secrets folder; `more`: further keys.
+    pub fn template(&self, name: &str, contents: &str, more: &str) -> String {
+        let quote = |text: &str| serde_json::Value::from(text).to_string();
+        let destination = self.secrets().join(name).display().to_string();
+        format!(
+            "template {{\n  contents = {}\n  destination = {}\n  {more}\n}}\n",
+            quote(contents),
+            quote(&destination)
+        )
     }
 
     /// A path inside.
@@ -86,6 +141,21 @@ impl Pod {
         eventually(&format!("{name} to become {contents:?}, is {:?}", self.rendered(name)), || {
             (self.rendered(name).as_deref() == Some(contents)).then_some(())
         });
+    }
+
+    /// Waits until the rendered file is there and has a form; returns the contents.
+    #[track_caller]
+    pub fn shows(&self, name: &str, fits: impl Fn(&str) -> bool) -> String {
+        let what = format!("{name} to fit, is {:?}", self.rendered(name));
+        eventually(&what, || self.rendered(name).filter(|text| fits(text)))
+    }
+
+    /// Waits for a rendered file with a generated password alone, and takes care that it is never printed.
+    #[track_caller]
+    pub fn password(&self, name: &str, other_than: &str) -> String {
+        let password = self.shows(name, |text| !text.is_empty() && text != other_than);
+        canary::remember(&password);
+        password
     }
 
     /// Mode bits of a rendered file.

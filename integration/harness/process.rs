@@ -13,7 +13,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::eventually;
+use super::{canary, eventually};
 
 /// The binary under test; `DECANT_BIN` names another build of it.
 pub fn binary() -> PathBuf {
@@ -33,7 +33,8 @@ pub struct Run {
     arg0: Option<String>,
     args: Vec<String>,
     env: BTreeMap<String, String>,
-    dir: Option<PathBuf>,
+    /// What it prints is searched for secrets.
+    is_ours: bool,
 }
 
 impl Run {
@@ -41,18 +42,25 @@ impl Run {
     pub fn decant<S: Into<String>>(args: impl IntoIterator<Item = S>) -> Self {
         let mut run = Self::program(binary(), args);
         run.env.insert("VAULT_LOG_LEVEL".into(), "trace".into());
+        run.is_ours = true;
         run
     }
 
     /// Any program.
     pub fn program<S: Into<String>>(program: PathBuf, args: impl IntoIterator<Item = S>) -> Self {
         let env = [("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())].into();
-        Self { program, arg0: None, args: args.into_iter().map(Into::into).collect(), env, dir: None }
+        Self { program, arg0: None, args: args.into_iter().map(Into::into).collect(), env, is_ours: false }
     }
 
     /// Called by another name.
     pub fn called(mut self, name: &str) -> Self {
         self.arg0 = Some(name.to_owned());
+        self
+    }
+
+    /// One argument more.
+    pub fn arg(mut self, arg: &str) -> Self {
+        self.args.push(arg.to_owned());
         self
     }
 
@@ -62,9 +70,11 @@ impl Run {
         self
     }
 
-    /// In this folder.
-    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.dir = Some(dir.into());
+    /// With this file mode creation mask.
+    pub fn umask(mut self, mask: &str) -> Self {
+        let program = std::mem::replace(&mut self.program, "/bin/sh".into()).display().to_string();
+        let script = format!("umask {mask}; exec \"$0\" \"$@\"");
+        self.args.splice(0..0, ["-c".to_owned(), script, program]);
         self
     }
 
@@ -77,14 +87,12 @@ impl Run {
         }
         command.args(&self.args).env_clear().envs(&self.env);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        if let Some(dir) = &self.dir {
-            command.current_dir(dir);
-        }
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
         let output = Output::default();
         output.collect(child.stdout.take().expect("piped"), |lines| &mut lines.out);
         output.collect(child.stderr.take().expect("piped"), |lines| &mut lines.err);
-        Running { child, output, what: format!("{} {}", self.program.display(), self.args.join(" ")) }
+        let is_ours = self.is_ours;
+        Running { child, output, is_ours, what: format!("{} {}", self.program.display(), self.args.join(" ")) }
     }
 
     /// Starts it and waits for its end.
@@ -123,12 +131,14 @@ impl Output {
 pub struct Running {
     child: Child,
     output: Output,
+    is_ours: bool,
     what: String,
 }
 
-/// How a child ended.
+/// How a child ended. Dropping it searches what it printed once more: by then more secrets may be known.
 #[derive(Debug)]
 pub struct Finished {
+    is_ours: bool,
     /// Exit code; `None`: killed by a signal.
     pub code: Option<i32>,
     pub out: String,
@@ -199,7 +209,12 @@ impl Running {
         let status = eventually(&what, || self.child.try_wait().expect("a child of ours"));
         eventually("closed pipes", || (self.output.0.lock().expect("ok").open == 0).then_some(()));
         let lines = self.output.0.lock().expect("no panic holds it");
-        Finished { code: status.code(), out: lines.out.clone(), err: lines.err.clone() }
+        Finished {
+            is_ours: self.is_ours,
+            code: status.code(),
+            out: lines.out.clone(),
+            err: lines.err.clone(),
+        }
     }
 }
 
@@ -207,8 +222,25 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let printed = self.printed();
         if std::thread::panicking() {
-            eprintln!("--- {} printed:\n{}", self.what, self.printed());
+            println!("--- {} printed:\n{printed}", self.what);
+        } else if self.is_ours {
+            tell_no_secret(&printed);
         }
+    }
+}
+
+impl Drop for Finished {
+    fn drop(&mut self) {
+        if self.is_ours && !std::thread::panicking() {
+            tell_no_secret(&self.all());
+        }
+    }
+}
+
+fn tell_no_secret(printed: &str) {
+    if let Some(leak) = canary::leak_in(printed) {
+        panic!("a secret was printed: {leak}\n{printed}");
     }
 }
