@@ -169,7 +169,9 @@ fn a_sink_gets_each_new_token_in_one_step() {
         let (pod, _) = ready(server);
         server.role("short", &json!({"token_ttl": "2s", "token_max_ttl": "3s"}));
         let agent = pod.agent(&pod.login(server, "short")).start();
-        let read = || Some((std::fs::read_to_string(pod.path("token")).ok()?, pod.path("token").metadata().ok()?.ino()));
+        let read = || {
+            Some((std::fs::read_to_string(pod.path("token")).ok()?, pod.path("token").metadata().ok()?.ino()))
+        };
         let (first, inode) = eventually("a token", read);
         eventually("another token", || {
             let (token, other) = read()?;
@@ -188,7 +190,8 @@ fn everything_is_rendered_and_every_command_is_over_before_it_exits() {
         let mut config = format!("exit_after_auth = true\n{}", pod.login(server, "app"));
         for number in 0..20 {
             let path = if number % 2 == 0 { "app" } else { "second" };
-            let command = format!("command = [\"sh\", \"-c\", \"sleep 0.05; echo {number} >> {}\"]", pod.text("ran"));
+            let command =
+                format!("command = [\"sh\", \"-c\", \"sleep 0.05; echo {number} >> {}\"]", pod.text("ran"));
             let contents = format!("{number}{{{{ with secret \"secret/{path}\" }}}}{{{{ end }}}}");
             config += &pod.template(&format!("f{number}"), &contents, &command);
         }
@@ -253,7 +256,8 @@ fn no_configuration_at_all_ends_with_1() {
 fn what_has_no_effect_is_named_in_a_warning_and_the_rest_works() {
     each_server(|server| {
         let (pod, password) = ready(server);
-        let more = "cache {}\nlistener \"tcp\" { address = \"127.0.0.1:0\" tls_disable = true }\nno_such_key = 1\n";
+        let more =
+            "cache {}\nlistener \"tcp\" { address = \"127.0.0.1:0\" tls_disable = true }\nno_such_key = 1\n";
         let ended = pod.agent(&format!("{more}{}", once(&pod, server))).finish().expect(0);
         assert_eq!(pod.rendered("env").unwrap(), password);
         for name in ["cache", "listener", "no_such_key"] {
@@ -267,7 +271,8 @@ fn what_has_no_effect_is_named_in_a_warning_and_the_rest_works() {
 fn a_failed_login_with_exit_on_err_ends_with_1() {
     each_server(|server| {
         let (pod, _) = ready(server);
-        let config = once(&pod, server).replace("method \"kubernetes\" {", "method \"kubernetes\" { exit_on_err = true");
+        let config = once(&pod, server)
+            .replace("method \"kubernetes\" {", "method \"kubernetes\" { exit_on_err = true");
         let config = config.replace("role = \"app\"", "role = \"nobody\"");
         let ended = pod.agent(&config).finish().expect(1);
         assert!(ended.out.contains("Error encountered during run"), "{}", ended.out);

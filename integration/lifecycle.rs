@@ -4,7 +4,10 @@ use std::os::unix::fs::MetadataExt;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Pod, canary, each_server, eventually, on_dev, server::{Server, unused_address}};
+use crate::harness::{
+    Pod, canary, each_server, eventually, on_dev,
+    server::{Server, unused_address},
+};
 
 const JOURNAL: &str = "a real server doesn't tell what it was asked";
 const FAULTS: &str = "a real server fails only when it wants to";
@@ -194,9 +197,7 @@ fn a_token_that_may_not_renew_itself_is_replaced_in_time() {
 #[test]
 fn a_rotated_jwt_is_used_at_the_next_login() {
     on_dev(JOURNAL, |server| {
-        let role = |name: &str| {
-            json!({"token_ttl": "2s", "token_max_ttl": "3s", "bound_service_account_names": [name]})
-        };
+        let role = |name: &str| json!({"token_ttl": "2s", "token_max_ttl": "3s", "bound_service_account_names": [name]});
         server.role("short", &role("app"));
         let mut pod = Pod::at(server);
         let agent = pod.agent(&pod.login(server, "short")).start();

@@ -1,1 +1,161 @@
-//! todo
+//! Files: modes, folders, links, and what stays untouched.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use serde_json::json;
+
+use crate::harness::{Pod, Run, canary, each_server, server::Server};
+
+const SHOW: &str = "{{ with secret \"secret/data/app\" }}{{ .Data.data.v }}{{ end }}";
+
+/// A pod and the value of the secret's key `v`.
+fn ready(server: &Server) -> (Pod, String) {
+    let value = canary("v");
+    server.put("app", &json!({"v": value}));
+    (Pod::at(server), value)
+}
+
+/// An agent that renders these templates once.
+fn once(pod: &Pod, server: &Server, templates: &str) -> Run {
+    pod.agent(&format!("exit_after_auth = true\n{}{templates}", pod.login(server, "app")))
+}
+
+#[test]
+fn modes_are_exact_whatever_the_mask_says() {
+    each_server(|server| {
+        let (pod, _) = ready(server);
+        let templates = pod.template("usual", SHOW, "")
+            + &pod.template("private", SHOW, "perms = \"0600\"")
+            + &pod.template("open", SHOW, "perms = \"0666\"");
+        once(&pod, server, &templates).umask("077").finish().expect(0);
+        assert_eq!((pod.mode("usual"), pod.mode("private"), pod.mode("open")), (0o644, 0o600, 0o666));
+        assert_eq!(pod.listing(), ["open", "private", "usual"], "no temporary file stays");
+    });
+}
+
+#[test]
+fn a_file_keeps_its_mode_when_the_template_names_none() {
+    each_server(|server| {
+        let (pod, value) = ready(server);
+        pod.write("secrets/v", "old");
+        let file = std::fs::File::open(pod.secrets().join("v")).unwrap();
+        file.set_permissions(std::fs::Permissions::from_mode(0o640)).unwrap();
+        once(&pod, server, &pod.template("v", SHOW, "")).finish().expect(0);
+        assert_eq!((pod.rendered("v").unwrap(), pod.mode("v")), (value, 0o640));
+    });
+}
+
+#[test]
+fn folders_are_made_unless_that_is_forbidden() {
+    each_server(|server| {
+        let (pod, value) = ready(server);
+        once(&pod, server, &pod.template("a/b/v", SHOW, "")).finish().expect(0);
+        assert_eq!(pod.rendered("a/b/v").unwrap(), value);
+        let forbidden = format!(
+            "template_config {{ exit_on_retry_failure = true }}\n{}",
+            pod.template("c/d/v", SHOW, "create_dest_dirs = false")
+        );
+        let ended = once(&pod, server, &forbidden).finish().expect(1);
+        assert!(ended.err.contains("create_dest_dirs"), "{}", ended.err);
+        assert!(ended.err.contains(&pod.text("secrets/c/d")), "{}", ended.err);
+        assert_eq!(pod.listing(), ["a"]);
+    });
+}
+
+#[test]
+fn a_link_at_the_destination_is_replaced_and_its_target_left_alone() {
+    each_server(|server| {
+        let (pod, value) = ready(server);
+        let target = pod.write("target", "not ours");
+        symlink(&target, pod.secrets().join("v")).unwrap();
+        once(&pod, server, &pod.template("v", SHOW, "")).finish().expect(0);
+        assert_eq!(pod.rendered("v").unwrap(), value);
+        assert!(!pod.secrets().join("v").is_symlink());
+        assert_eq!(std::fs::read_to_string(target).unwrap(), "not ours");
+    });
+}
+
+#[test]
+fn a_file_that_is_right_already_is_not_touched_and_no_command_runs() {
+    each_server(|server| {
+        let (pod, value) = ready(server);
+        pod.write("secrets/v", &value);
+        let inode = || pod.secrets().join("v").metadata().unwrap().ino();
+        let before = inode();
+        let command = format!("command = \"touch {}\"", pod.text("ran"));
+        once(&pod, server, &pod.template("v", SHOW, &command)).finish().expect(0);
+        assert_eq!(inode(), before);
+        assert!(!pod.path("ran").exists());
+    });
+}
+
+#[test]
+fn a_new_file_is_a_new_inode_so_that_readers_see_old_or_new() {
+    each_server(|server| {
+        let (pod, value) = ready(server);
+        pod.write("secrets/v", "old");
+        let reader = std::fs::File::open(pod.secrets().join("v")).unwrap();
+        once(&pod, server, &pod.template("v", SHOW, "")).finish().expect(0);
+        assert_eq!(std::io::read_to_string(reader).unwrap(), "old");
+        assert_eq!(pod.rendered("v").unwrap(), value);
+    });
+}
+
+#[test]
+fn a_template_may_render_to_nothing_or_need_no_secret() {
+    each_server(|server| {
+        let (pod, _) = ready(server);
+        let templates = pod.template("empty", "{{ with secret \"secret/app\" }}{{ end }}", "")
+            + &pod.template("plain", "just text\n", "");
+        once(&pod, server, &templates).finish().expect(0);
+        assert_eq!(pod.rendered("empty").unwrap(), "");
+        assert_eq!(pod.rendered("plain").unwrap(), "just text\n");
+    });
+}
+
+#[test]
+fn a_template_may_write_more_files_with_modes_of_their_own() {
+    each_server(|server| {
+        let (pod, value) = ready(server);
+        let contents = format!(
+            "{{{{ with secret \"secret/app\" }}}}{{{{ .Data.data.v | writeToFile \"{}\" \"\" \"\" \"0440\" }}}}{{{{ end }}}}done",
+            pod.text("secrets/more/v")
+        );
+        once(&pod, server, &pod.template("main", &contents, "")).finish().expect(0);
+        assert_eq!(pod.rendered("main").unwrap(), "done");
+        assert_eq!((pod.rendered("more/v").unwrap(), pod.mode("more/v")), (value, 0o440));
+    });
+}
+
+#[test]
+fn more_files_are_never_written_through_links() {
+    each_server(|server| {
+        let (pod, _) = ready(server);
+        let target = pod.write("target", "not ours");
+        symlink(&target, pod.secrets().join("link")).unwrap();
+        let contents = format!(
+            "{{{{ with secret \"secret/app\" }}}}{{{{ .Data.data.v | writeToFile \"{}\" \"\" \"\" \"0440\" }}}}{{{{ end }}}}",
+            pod.text("secrets/link")
+        );
+        let config = format!(
+            "template_config {{ exit_on_retry_failure = true }}\n{}",
+            pod.template("main", &contents, "")
+        );
+        let ended = once(&pod, server, &config).finish().expect(1);
+        assert!(ended.err.contains(&pod.text("secrets/link")), "{}", ended.err);
+        assert_eq!(std::fs::read_to_string(target).unwrap(), "not ours");
+    });
+}
+
+#[test]
+fn a_folder_at_the_destination_is_an_error_that_names_it() {
+    each_server(|server| {
+        let (pod, _) = ready(server);
+        std::fs::create_dir(pod.secrets().join("v")).unwrap();
+        let config =
+            format!("template_config {{ exit_on_retry_failure = true }}\n{}", pod.template("v", SHOW, ""));
+        let ended = once(&pod, server, &config).finish().expect(1);
+        assert!(ended.err.contains(&pod.text("secrets/v")), "{}", ended.err);
+        assert!(ended.err.contains("folder") || ended.err.contains("directory"), "{}", ended.err);
+    });
+}

@@ -76,7 +76,10 @@ fn the_default_template_on_kv_version_2_shows_data_and_metadata() {
         pod.annotate("agent-inject-secret-app", "secret/app");
         pod.init().finish().expect(0);
         let text = pod.rendered("app").unwrap();
-        assert!(text.starts_with(&format!("data: map[password:{password} user:app]\nmetadata: map[")), "{text}");
+        assert!(
+            text.starts_with(&format!("data: map[password:{password} user:app]\nmetadata: map[")),
+            "{text}"
+        );
     });
 }
 
@@ -121,9 +124,12 @@ fn a_command_runs_after_its_file_is_in_place() {
 fn other_delimiters_leave_the_usual_ones_alone() {
     each_server(|server| {
         let (mut pod, password) = ready(server);
-        pod.annotate("agent-inject-template-env", "{{x}} <<with secret `secret/app`>><<.Data.data.password>><<end>>")
-            .annotate("agent-template-left-delim-env", "<<")
-            .annotate("agent-template-right-delim-env", ">>");
+        pod.annotate(
+            "agent-inject-template-env",
+            "{{x}} <<with secret `secret/app`>><<.Data.data.password>><<end>>",
+        )
+        .annotate("agent-template-left-delim-env", "<<")
+        .annotate("agent-template-right-delim-env", ">>");
         pod.init().finish().expect(0);
         assert_eq!(pod.rendered("env").unwrap(), format!("{{{{x}}}} {password}"));
     });
@@ -246,7 +252,10 @@ fn a_missing_secret_ends_init_with_4_and_keeps_the_old_file() {
     each_server(|server| {
         let (mut pod, _) = ready(server);
         pod.write("secrets/env", "old");
-        pod.annotate("agent-inject-template-env", "{{ with secret `secret/none` }}{{ .Data.data.x }}{{ end }}");
+        pod.annotate(
+            "agent-inject-template-env",
+            "{{ with secret `secret/none` }}{{ .Data.data.x }}{{ end }}",
+        );
         let ended = pod.init().arg(&impatient(&pod)).finish().expect(4);
         assert!(ended.all().contains("secret/data/none"), "{}", ended.all());
         assert_eq!(pod.rendered("env").unwrap(), "old");

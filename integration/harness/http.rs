@@ -33,7 +33,13 @@ impl Answer {
 }
 
 /// Sends one request to `host:port`.
-pub fn call(authority: &str, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> std::io::Result<Answer> {
+pub fn call(
+    authority: &str,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: Option<&Value>,
+) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(authority.parse::<std::net::SocketAddr>().expect("host:port"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let body = body.map(ToString::to_string).unwrap_or_default();

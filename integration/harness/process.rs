@@ -92,7 +92,12 @@ impl Run {
         output.collect(child.stdout.take().expect("piped"), |lines| &mut lines.out);
         output.collect(child.stderr.take().expect("piped"), |lines| &mut lines.err);
         let is_ours = self.is_ours;
-        Running { child, output, is_ours, what: format!("{} {}", self.program.display(), self.args.join(" ")) }
+        Running {
+            child,
+            output,
+            is_ours,
+            what: format!("{} {}", self.program.display(), self.args.join(" ")),
+        }
     }
 
     /// Starts it and waits for its end.
@@ -182,7 +187,8 @@ impl Running {
                 return Some(line.to_owned());
             }
             assert!(!ended, "{} ended without printing {text:?}:\n{printed}", self.what);
-            ended = matches!(self.child.try_wait(), Ok(Some(_))) && self.output.0.lock().expect("ok").open == 0;
+            ended =
+                matches!(self.child.try_wait(), Ok(Some(_))) && self.output.0.lock().expect("ok").open == 0;
             None
         })
     }
@@ -220,11 +226,16 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        let ended = self.child.try_wait();
         let _ = self.child.kill();
         let _ = self.child.wait();
         let printed = self.printed();
         if std::thread::panicking() {
-            println!("--- {} printed:\n{printed}", self.what);
+            let state = match ended {
+                Ok(Some(status)) => status.to_string(),
+                _ => "still running".to_owned(),
+            };
+            println!("--- {} ({state}) printed:\n{printed}", self.what);
         } else if self.is_ours {
             tell_no_secret(&printed);
         }

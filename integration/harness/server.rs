@@ -73,7 +73,8 @@ impl Server {
     fn real(binary: &Path) -> Self {
         // Somebody else may take the port between our look and the server's bind; then it ends, and we look again.
         for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+            let port =
+                TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
             let authority = format!("127.0.0.1:{port}");
             let home = TempDir::new().expect("a temporary folder");
             let listen = format!("-dev-listen-address={authority}");
@@ -135,7 +136,8 @@ impl Server {
     /// A request of root that must succeed, path below `/v1/`; `null` for no body.
     #[track_caller]
     pub fn ok(&self, method: &str, path: &str, body: &Value) -> Value {
-        let answer = self.call(method, &format!("/v1/{path}"), Some(ROOT), Some(body).filter(|body| !body.is_null()));
+        let answer =
+            self.call(method, &format!("/v1/{path}"), Some(ROOT), Some(body).filter(|body| !body.is_null()));
         assert!(answer.status / 100 == 2, "{method} {path}: {} {}", answer.status, answer.body);
         answer.json()
     }
