@@ -26,7 +26,7 @@ fn show(secret: &str, key: &str) -> String {
 
 /// What changes whenever a file is written anew: inode and time of modification.
 fn identity(pod: &Pod, name: &str) -> (u64, i64, i64) {
-    let meta = pod.secrets().join(name).metadata().unwrap();
+    let meta = pod.secrets().join(name).metadata().expect("the file");
     (meta.ino(), meta.mtime(), meta.mtime_nsec())
 }
 

@@ -6,6 +6,7 @@
 
 #![expect(unreachable_pub, reason = "a program of its own: nothing here is reachable from outside")]
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what broke by ending")]
+#![expect(clippy::print_stdout, reason = "what a failed case's programs printed")]
 
 mod agent;
 mod conformance;

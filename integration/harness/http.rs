@@ -13,7 +13,6 @@ use super::PATIENCE;
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
-    pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
@@ -24,11 +23,6 @@ impl Answer {
             return Value::Null;
         }
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
-    }
-
-    /// A header's value.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
@@ -61,14 +55,13 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
     let mut lines = head.lines();
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(key, value)| (key.to_lowercase(), value.trim().to_owned()))
-        .collect();
     let rest = &bytes[end + 4..];
-    let chunked = headers.iter().any(|(key, value)| key == "transfer-encoding" && value.contains("chunked"));
+    let is_chunked = |(key, value): (&str, &str)| {
+        key.eq_ignore_ascii_case("transfer-encoding") && value.contains("chunked")
+    };
+    let chunked = lines.filter_map(|line| line.split_once(':')).any(is_chunked);
     let body = if chunked { unchunk(rest)? } else { rest.to_vec() };
-    Some(Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
+    Some(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub use self::{
     canary::canary,
     pod::Pod,
-    process::{Finished, Run, Running},
+    process::{Finished, Run},
     server::{Server, each_server, on_dev},
 };
 

@@ -35,8 +35,8 @@ path "database/creds/*" { capabilities = ["read"] }
 /// for the service account `app` in `default`. Stopped when dropped.
 pub struct Server {
     authority: String,
-    /// The program itself.
-    pub process: Running,
+    /// The program itself, ended when dropped.
+    _process: Running,
     /// Issues and reviews service-account tokens; `None`: this server does so itself.
     cluster: Option<Box<Server>>,
     _home: TempDir,
@@ -66,7 +66,12 @@ impl Server {
         let mut process = run.start();
         let line = process.prints("Address:");
         let authority = line.split("http://").nth(1).expect("an address").trim().to_owned();
-        Self { authority, process, cluster: None, _home: TempDir::new().expect("a temporary folder") }
+        Self {
+            authority,
+            _process: process,
+            cluster: None,
+            _home: TempDir::new().expect("a temporary folder"),
+        }
     }
 
     /// A real server of this binary, on a free port, with a dev server as its cluster.
@@ -90,7 +95,7 @@ impl Server {
             });
             if is_up {
                 let cluster = Some(Box::new(Self::bare_dev()));
-                let server = Self { authority, process, cluster, _home: home };
+                let server = Self { authority, _process: process, cluster, _home: home };
                 server.set_up();
                 return server;
             }

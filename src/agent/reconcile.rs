@@ -254,7 +254,7 @@ impl Running {
 
     fn write_failed(&mut self, index: usize, trouble: &output::WriteError) -> Written {
         let (spec, _) = &self.parts.templates[index];
-        let message = format!("{}: {}", spec.origin, crate::problem::chain(trouble));
+        let message = trouble.problem().at(spec.origin.clone()).to_string();
         self.say_once(index, &message);
         Written::Failed(message)
     }
