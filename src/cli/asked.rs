@@ -81,7 +81,8 @@ impl Asked {
         let listen = listen.parse().map_err(|_| {
             self.wrong(&format!("{listen:?} is no address for -listen: expected one like 127.0.0.1:8200"))
         })?;
-        Ok(DevOptions { listen, root_token: self.text("root-token").map(SecretString::from) })
+        let root_token = self.text("root-token").map(SecretString::from);
+        Ok(DevOptions { listen, root_token, tls: self.is_set("tls")? })
     }
 
     fn revoke(&self) -> Result<Command, Usage> {

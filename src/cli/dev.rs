@@ -23,7 +23,7 @@ pub(super) fn run(options: &DevOptions) -> u8 {
             Err(message) => return fail(message),
         },
     };
-    let config = DevConfig { root_token, ..DevConfig::default() };
+    let config = DevConfig { root_token, tls: options.tls, ..DevConfig::default() };
     let outcome = runtime::block_on(async {
         match serve(options, config).await {
             Ok(()) => Outcome::Stopped,
@@ -37,12 +37,20 @@ async fn serve(options: &DevOptions, config: DevConfig) -> Result<(), String> {
     let root_token = config.root_token.clone();
     let server = Server::bind(options.listen, config).await.map_err(|trouble| chain(&trouble))?;
     let mut signals = Signals::install().map_err(|trouble| format!("can't follow signals: {trouble}"))?;
+    let base = format!("{}://{}", server.scheme(), server.address());
+    let trust = if options.tls {
+        format!(
+            "\n\nClients must trust the certificate of this server's authority, which is new at each start:\n  \
+             curl --insecure {base}/dev/v1/ca > ca.pem\n  export VAULT_CACERT=ca.pem"
+        )
+    } else {
+        String::new()
+    };
     say(&format!(
         "decant dev: a Vault-compatible server in memory, for development only\n\n\
-         Address:    http://{address}\nRoot token: {root_token}\n\n\
-         export VAULT_ADDR=http://{address} VAULT_TOKEN={root_token}\n\n\
+         Address:    {base}\nRoot token: {root_token}\n\n\
+         export VAULT_ADDR={base} VAULT_TOKEN={root_token}{trust}\n\n\
          KV version 2 is mounted at secret/. Everything is gone when this ends (Ctrl-C).",
-        address = server.address(),
     ));
     let stopped = async move { while signals.next().await == Request::Reload {} };
     server.run(stopped).await.map_err(|trouble| chain(&trouble))

@@ -249,6 +249,12 @@ pub static DEV: &[Flag] = &[
         Set::Command,
         "Token that may do everything; printed at start",
     ),
+    Flag::new(
+        "tls",
+        Takes::Bool,
+        Set::Command,
+        "Serve HTTPS with a fresh authority, whose certificate is at /dev/v1/ca",
+    ),
 ];
 
 /// What `token revoke` has.

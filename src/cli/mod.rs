@@ -140,6 +140,8 @@ pub struct DevOptions {
     pub listen: SocketAddr,
     /// Token that may do everything; `None`: the server makes one.
     pub root_token: Option<SecretString>,
+    /// Whether it serves HTTPS.
+    pub tls: bool,
 }
 
 /// How `token lookup` prints.

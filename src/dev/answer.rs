@@ -18,6 +18,10 @@ pub(super) enum Body {
     Secret(Box<SecretBody>),
     /// JSON that is no secret: health, seal status.
     Bare(Box<RawValue>),
+    /// An answer that was written before, byte by byte.
+    Text(String),
+    /// The same path at another address, to which the client shall go.
+    Redirect(String),
 }
 
 /// The result of one request.
@@ -83,9 +87,21 @@ pub(super) struct SecretBody {
     pub(super) renewable: bool,
     pub(super) lease_duration: u64,
     pub(super) data: Option<Box<RawValue>>,
-    pub(super) wrap_info: Option<()>,
+    pub(super) wrap_info: Option<WrapInfo>,
     pub(super) warnings: Option<Vec<String>>,
     pub(super) auth: Option<AuthBody>,
+}
+
+/// Where an answer is that was wrapped.
+#[derive(Debug, Serialize)]
+pub(super) struct WrapInfo {
+    pub(super) token: String,
+    pub(super) accessor: String,
+    pub(super) ttl: u64,
+    pub(super) creation_time: String,
+    pub(super) creation_path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) wrapped_accessor: Option<String>,
 }
 
 /// The `auth` block of a login.
@@ -196,6 +212,34 @@ impl Answer {
         }
         self
     }
+}
+
+impl SecretBody {
+    /// The accessor of a secret id, if that is what the answer holds.
+    pub(super) fn secret_id_accessor(&self) -> Option<String> {
+        let data: serde_json::Value = serde_json::from_str(self.data.as_ref()?.get()).ok()?;
+        data.get("secret_id_accessor")?.as_str().map(str::to_owned)
+    }
+}
+
+/// The body as it is sent, without the newline at its end.
+pub(super) fn text_of(body: &impl Serialize) -> Result<String, Refusal> {
+    let text = serde_json::to_string(body).map_err(|_| Refusal::internal())?;
+    Ok(escaped(&text))
+}
+
+/// Go's encoder escapes what HTML could misread; these characters stand in JSON strings only.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 1);
+    for letter in text.chars() {
+        match letter {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                escaped.push_str(&format!("\\u{:04x}", u32::from(letter)));
+            }
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 /// Serialises; what the server builds always can be.

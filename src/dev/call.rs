@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{fields::Fields, moment::Moment, policy::Capabilities};
+use super::{fields::Fields, moment::Moment, peer::Peer, policy::Capabilities};
 
 /// What a request wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,9 @@ pub(super) struct Call {
     pub(super) path: String,
     pub(super) fields: Fields,
     pub(super) token: Option<Secret>,
+    /// How long the answer shall wait in a wrapping; `None`: it is sent as it is.
+    pub(super) wrap: Option<Duration>,
+    pub(super) peer: Peer,
 }
 
 /// A token as the client sent it; never printed.

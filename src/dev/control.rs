@@ -12,6 +12,9 @@
 //! | `POST jwt {"namespace", "service_account", "audience", "issuer", "lifetime", "not_before", "issued", "claims"}` | signs a service account's token |
 //! | `GET jwt` | the public key in PEM |
 //! | `POST seal {"sealed": true}` | seals and unseals |
+//! | `POST standby {"standby": true, "leader": "http://…"}` | makes it a standby that redirects, or without a leader refuses |
+//! | `GET ca` | the certificate of the server's authority in PEM, as text |
+//! | `POST certificate {"common_name", "names", "lifetime", "not_before"}` | a client's certificate and key in PEM |
 
 use std::time::Duration;
 
@@ -25,7 +28,9 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{fault::Fault, issuer::Claims, journal::Filter, shared::Shared};
+use super::{
+    authority::Subject, fault::Fault, issuer::Claims, journal::Filter, shared::Shared, status::Standby,
+};
 
 /// How long a waiting request waits when it doesn't say.
 const DEFAULT_WAIT: u64 = 30;
@@ -39,6 +44,9 @@ pub(super) fn router() -> Router<Shared> {
         .route("/clock", get(clock).post(advance))
         .route("/jwt", get(public_key).post(mint))
         .route("/seal", post(seal))
+        .route("/standby", post(standby))
+        .route("/ca", get(ca))
+        .route("/certificate", post(certificate))
 }
 
 /// What is wrong with a control request.
@@ -193,8 +201,49 @@ struct Seal {
 }
 
 async fn seal(State(shared): State<Shared>, Json(seal): Json<Seal>) -> StatusCode {
-    shared.change(|state| state.core.sealed = seal.sealed);
+    shared.change(|state| state.core.status.sealed = seal.sealed);
     StatusCode::NO_CONTENT
+}
+
+async fn standby(State(shared): State<Shared>, Json(standby): Json<Standby>) -> StatusCode {
+    shared.change(|state| state.core.status.standby = standby);
+    StatusCode::NO_CONTENT
+}
+
+async fn ca(State(shared): State<Shared>) -> String {
+    shared.authority.pem()
+}
+
+/// What a client's certificate shall say.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CertificateRequest {
+    common_name: String,
+    /// DNS names and addresses.
+    #[serde(default)]
+    names: Vec<String>,
+    /// Seconds; an hour when absent.
+    lifetime: Option<i64>,
+    /// Seconds from now; a minute ago when absent.
+    not_before: Option<i64>,
+}
+
+async fn certificate(
+    State(shared): State<Shared>,
+    Json(request): Json<CertificateRequest>,
+) -> Result<Json<Value>, Wrong> {
+    let now = i64::try_from(shared.lock().core.clock.now().seconds()).unwrap_or(i64::MAX);
+    let subject = Subject {
+        common_name: request.common_name,
+        names: request.names,
+        from: now.saturating_add(request.not_before.unwrap_or(-60)),
+        lifetime: request.lifetime.unwrap_or(3600),
+    };
+    let identity = shared
+        .authority
+        .issue(&subject)
+        .map_err(|error| Wrong(StatusCode::BAD_REQUEST, error.to_string()))?;
+    Ok(Json(json!({"certificate": identity.certificate, "key": identity.key})))
 }
 
 /// What a service-account token shall say; absent fields have the usual values.

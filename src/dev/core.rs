@@ -10,9 +10,11 @@ use super::{
     moment::{Moment, ServerClock},
     mount::{Engine, Mounts},
     policy::{Acl, Capabilities, Policies},
+    status::{self, Status},
     sys,
     token::{Token, TokenSpec, Tokens},
     token_api,
+    wrapping::{self, Wrapped},
 };
 
 /// Everything that the server knows.
@@ -24,7 +26,8 @@ pub(super) struct Core {
     pub(super) policies: Policies,
     pub(super) issuer: Arc<Issuer>,
     pub(super) cluster_id: String,
-    pub(super) sealed: bool,
+    pub(super) status: Status,
+    pub(super) wrapped: Wrapped,
 }
 
 /// Whose request it is.
@@ -51,7 +54,8 @@ impl Core {
             policies: Policies::new(),
             issuer,
             cluster_id: super::answer::uuid(),
-            sealed: false,
+            status: Status::default(),
+            wrapped: Wrapped::default(),
         }
     }
 
@@ -59,11 +63,16 @@ impl Core {
     pub(super) fn handle(&mut self, call: &Call) -> Outcome {
         let now = self.clock.now();
         self.expire(now);
-        if let Some(answer) = sys::open(self, call, now) {
+        if let Some(answer) = status::open(self, call, now) {
             return answer;
         }
-        if self.sealed {
-            return Err(Refusal::new(503, "Vault is sealed"));
+        let outcome = self.answer(call, now);
+        wrapping::outcome(self, call, outcome, now)
+    }
+
+    fn answer(&mut self, call: &Call, now: Moment) -> Outcome {
+        if let Some(answer) = sys::open(self, call).or_else(|| wrapping::open(self, call)) {
+            return answer;
         }
         if let Some(answer) = self.login(call, now) {
             return answer;
@@ -114,7 +123,15 @@ impl Core {
             Engine::Kv1(kv) => kv.handle(&visit),
             Engine::Kv2(kv) => kv.handle(&visit),
             Engine::Kubernetes(kubernetes) => kubernetes.handle(&visit),
+            Engine::Jwt(method) => method.handle(&visit),
+            Engine::AppRole(method) => method.handle(&visit),
+            Engine::Cert(method) => method.handle(&visit),
             Engine::Cubbyhole(kv) => {
+                if below == wrapping::OLD_PLACE
+                    && let Some(answer) = self.wrapped.old_place(&caller.token.id)
+                {
+                    return answer;
+                }
                 let path = format!("{}/{below}", caller.token.id);
                 kv.handle(&Visit { path: &path, ..visit })
                     .map(|answer| answer.leased(String::new(), Duration::ZERO, false))
@@ -131,24 +148,6 @@ impl Core {
         }
     }
 
-    /// A login needs no token; `None` when the path is none.
-    fn login(&mut self, call: &Call, now: Moment) -> Option<Outcome> {
-        let (mount, entry) = self.mounts.find(&call.path)?;
-        let Engine::Kubernetes(method) = &entry.engine else { return None };
-        if call.path.strip_prefix(mount) != Some("login") {
-            return None;
-        }
-        if call.operation != Operation::Write {
-            return Some(Err(Refusal::new(405, "unsupported operation")));
-        }
-        let earned = method.login(mount, &call.fields, &self.issuer, now);
-        Some(earned.map(|spec| {
-            let (granted, warning) = spec.limits.grant(Duration::ZERO, now, now);
-            let token = self.tokens.insert(None, None, spec, granted, now);
-            Answer::auth(token.auth(granted), warning.into_iter().collect())
-        }))
-    }
-
     /// Ends what is over by now, in the order in which it ended.
     pub(super) fn expire(&mut self, now: Moment) {
         while let Some(id) = self.tokens.next_expired(now) {
@@ -162,6 +161,7 @@ impl Core {
     /// Ends a token, its descendants and all their leases.
     pub(super) fn revoke_token(&mut self, id: &str) {
         for gone in self.tokens.revoke_tree(id) {
+            self.wrapped.forget(&gone);
             self.revoke_leases_of(&gone);
         }
     }

@@ -10,3 +10,8 @@ path "sys/leases/renew" { capabilities = ["update"] }
 path "sys/leases/lookup" { capabilities = ["update"] }
 
 path "cubbyhole/*" { capabilities = ["create", "read", "update", "delete", "list"] }
+
+# Responses are wrapped and unwrapped by whoever holds them.
+path "sys/wrapping/wrap" { capabilities = ["update"] }
+path "sys/wrapping/lookup" { capabilities = ["update"] }
+path "sys/wrapping/unwrap" { capabilities = ["update"] }

@@ -85,6 +85,17 @@ impl Fields {
         }
     }
 
+    /// A span in seconds that may be negative; 0 when absent.
+    pub(super) fn signed_seconds(&self, key: &str) -> Result<i64, Refusal> {
+        match self.get(key).map(as_text).and_then(|text| text.parse().ok()) {
+            Some(seconds) => Ok(seconds),
+            None => {
+                let span = self.span(key)?.unwrap_or_default();
+                Ok(i64::try_from(span.as_secs()).unwrap_or(i64::MAX))
+            }
+        }
+    }
+
     /// A list, or text with commas.
     pub(super) fn list(&self, key: &str) -> Vec<String> {
         match self.get(key) {
@@ -104,6 +115,18 @@ impl Fields {
             Some(Value::Map(map)) => Self(Arc::clone(map)),
             _ => Self::default(),
         }
+    }
+
+    /// These fields and those of `newer`, which win.
+    pub(super) fn overlaid(&self, newer: &Self) -> Self {
+        let all = self.0.iter().chain(newer.0.iter());
+        Self(Arc::new(all.map(|(key, value)| (key.clone(), value.clone())).collect()))
+    }
+
+    /// These fields but for the named ones.
+    pub(super) fn without(&self, names: &[&str]) -> Self {
+        let kept = self.0.iter().filter(|(key, _)| !names.contains(&key.as_ref()));
+        Self(Arc::new(kept.map(|(key, value)| (key.clone(), value.clone())).collect()))
     }
 
     fn conversion(key: &str, why: &str) -> Refusal {

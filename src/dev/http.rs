@@ -1,25 +1,26 @@
 //! HTTP in and out: a request becomes a call, an answer becomes bytes, and faults strike between.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::Response,
     routing::{any, post},
 };
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, Body as AnswerBody, Outcome, Refusal},
+    answer::{Answer, Body as AnswerBody, Outcome, Refusal, text_of},
     call::{Call, Operation, Secret},
     control,
     fault::{Fault, Ticket},
-    fields::Fields,
+    fields::{Fields, parse_span},
     journal::{Entry, fingerprint},
-    listener::Scissors,
+    listener::{Caller, Scissors},
+    peer::Peer,
     shared::Shared,
 };
 
@@ -54,7 +55,7 @@ impl Drop for Held<'_> {
 }
 
 async fn vault(State(shared): State<Shared>, request: Request) -> Response {
-    let scissors = request.extensions().get::<ConnectInfo<Scissors>>().map(|info| info.0.clone());
+    let scissors = request.extensions().get::<ConnectInfo<Caller>>().map(|info| info.0.scissors());
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let entry = journal_entry(&shared, &request);
     let (seq, struck) =
@@ -114,10 +115,22 @@ async fn answer(shared: &Shared, request: Request) -> Response {
         return plain(Err(Refusal::new(413, "http: request body too large")));
     };
     let call = match call(&head.method, head.uri.path(), head.uri.query(), &head.headers, &body) {
-        Ok(call) => call,
+        Ok(call) => Call { peer: peer(&head.extensions), ..call },
         Err(refusal) => return plain(Err(refusal)),
     };
-    plain(shared.change(|state| state.core.handle(&call)))
+    match shared.change(|state| state.core.handle(&call)) {
+        Ok(Answer { body: AnswerBody::Redirect(leader), .. }) => {
+            let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+            let mut response = redirect(&format!("{leader}{path}"));
+            *response.body_mut() = Body::empty();
+            response
+        }
+        outcome => plain(outcome),
+    }
+}
+
+fn peer(extensions: &Extensions) -> Peer {
+    extensions.get::<ConnectInfo<Caller>>().map(|caller| caller.0.peer()).unwrap_or_default()
 }
 
 fn call(
@@ -127,9 +140,7 @@ fn call(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Call, Refusal> {
-    if headers.contains_key("x-vault-wrap-ttl") {
-        return Err(Refusal::bad("response wrapping is not supported by the development server"));
-    }
+    let wrap = wrap_ttl(headers)?;
     let no_such_method = || Refusal { status: 405, errors: Vec::new() };
     let mut pairs = pairs(query.unwrap_or_default());
     let listing = pairs.iter().any(|(key, value)| key == "list" && matches!(value.as_str(), "true" | "1"));
@@ -157,7 +168,18 @@ fn call(
         Operation::Patch => patch(headers, body)?,
         _ => Fields::from_pairs(pairs),
     };
-    Ok(Call { operation, path, fields, token: token(headers) })
+    Ok(Call { operation, path, fields, token: token(headers), wrap, peer: Peer::default() })
+}
+
+/// How long the answer shall wait in a wrapping; `None` for no wrapping.
+fn wrap_ttl(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let text = headers.get("x-vault-wrap-ttl").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wrong = |why: &str| Refusal::bad(format!("error parsing X-Vault-Wrap-TTL header: {why}"));
+    match parse_span(text) {
+        Some(ttl) => Ok(Some(ttl).filter(|ttl| !ttl.is_zero())),
+        None if text.starts_with('-') => Err(wrong("requested wrap ttl cannot be negative")),
+        None => Err(wrong(&format!("time: invalid duration {text:?}"))),
+    }
 }
 
 fn patch(headers: &HeaderMap, body: &[u8]) -> Result<Fields, Refusal> {
@@ -252,18 +274,24 @@ fn redirect(to: &str) -> Response {
 
 /// Writes an answer as the original does: escapes, trailing newline, its headers.
 pub(super) fn plain(outcome: Outcome) -> Response {
-    let (status, body) = match outcome {
+    let (status, text) = match outcome {
         Ok(answer) => (
             answer.status,
             match answer.body {
-                AnswerBody::Empty => None,
-                AnswerBody::Secret(body) => serde_json::to_string(&body).ok(),
-                AnswerBody::Bare(body) => Some(body.get().to_owned()),
+                AnswerBody::Empty | AnswerBody::Redirect(_) => None,
+                AnswerBody::Secret(body) => text_of(&body).ok(),
+                AnswerBody::Bare(body) => text_of(&body).ok(),
+                AnswerBody::Text(text) => Some(text),
             },
         ),
-        Err(refusal) => (refusal.status, Some(json!({"errors": refusal.errors}).to_string())),
+        Err(refusal) => (refusal.status, text_of(&json!({"errors": refusal.errors})).ok()),
     };
-    let body = body.map(|text| escaped(&text)).unwrap_or_default();
+    let body = text
+        .map(|text| {
+            text + "
+"
+        })
+        .unwrap_or_default();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
@@ -274,21 +302,6 @@ pub(super) fn plain(outcome: Outcome) -> Response {
         HeaderValue::from_static("max-age=31536000; includeSubDomains"),
     );
     response
-}
-
-/// Go's encoder escapes what HTML could misread; these characters stand in JSON strings only.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + 1);
-    for letter in text.chars() {
-        match letter {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                escaped.push_str(&format!("\\u{:04x}", u32::from(letter)));
-            }
-            other => escaped.push(other),
-        }
-    }
-    escaped.push('\n');
-    escaped
 }
 
 /// Does to an answer what the fault says.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, dangerous::insecure_decode, decode, decode_header};
+use jsonwebtoken::{Algorithm, DecodingKey, dangerous::insecure_decode, decode_header};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -12,16 +12,14 @@ use super::{
     call::{Operation, Visit},
     fields::Fields,
     folder,
-    issuer::{Issuer, uid_of},
+    issuer::Issuer,
+    jws::{self, Claims, Leeway},
     lifetime::Limits,
     moment::Moment,
+    role::{TokenParams, Who, rewritten},
     token::TokenSpec,
 };
 
-/// How far the clocks of server and cluster may differ, in seconds.
-const CLOCK_SKEW: i64 = 60;
-/// What a token without expiry, start or issue time is given to be valid, in seconds.
-const DEFAULT_VALIDITY: i64 = 150;
 /// The algorithms that the plugin accepts and ring knows (it lacks ES512).
 const ALGORITHMS: [Algorithm; 5] =
     [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::ES256, Algorithm::ES384];
@@ -40,16 +38,12 @@ struct Config {
     check_issuer: bool,
 }
 
-#[derive(Clone)]
 struct Role {
+    fields: Fields,
     names: Vec<String>,
     namespaces: Vec<String>,
     audience: String,
-    policies: Vec<String>,
-    no_default_policy: bool,
-    limits: Limits,
-    num_uses: i64,
-    kind: String,
+    token: TokenParams,
 }
 
 /// Who logged in.
@@ -61,11 +55,12 @@ struct Account {
 
 impl Kubernetes {
     pub(super) fn exists(&self, path: &str) -> bool {
-        path.strip_prefix("role/").is_none_or(|name| self.roles.contains_key(name))
+        path.strip_prefix("role/").is_none_or(|name| self.roles.contains_key(&name.to_lowercase()))
     }
 
     pub(super) fn handle(&mut self, visit: &Visit<'_>) -> Outcome {
         let (section, name) = visit.path.split_once('/').unwrap_or((visit.path, ""));
+        let name = &name.to_lowercase();
         match (section, visit.operation) {
             ("config", Operation::Read) => self.read_config(),
             ("config", Operation::Write) => self.write_config(visit.fields),
@@ -99,7 +94,7 @@ impl Kubernetes {
         }
         let role = self
             .roles
-            .get(&role_name)
+            .get(&role_name.to_lowercase())
             .ok_or_else(|| Refusal::bad(format!("invalid role name {role_name:?}")))?;
         let config =
             self.config.as_ref().ok_or_else(|| Refusal::new(500, "could not load backend configuration"))?;
@@ -120,11 +115,9 @@ impl Kubernetes {
     }
 
     /// The lifetime that a renewal of a login's token gets; the role is asked again.
-    pub(super) fn renewal(&self, role: &str) -> Result<Limits, Refusal> {
-        self.roles.get(role).map(|role| role.limits).ok_or_else(|| {
-            let why = format!("failed to renew entry: role {role} does not exist during renewal");
-            Refusal::new(500, super::answer::list_of_errors(&why))
-        })
+    pub(super) fn renewal(&self, role: &str) -> Result<Limits, String> {
+        let gone = || format!("role {role} does not exist during renewal");
+        self.roles.get(&role.to_lowercase()).map(|role| role.token.limits).ok_or_else(gone)
     }
 
     fn read_config(&self) -> Outcome {
@@ -144,7 +137,10 @@ impl Kubernetes {
         if fields.text("kubernetes_host").is_empty() {
             return Err(Refusal::bad("no host provided"));
         }
-        let keys = fields.list("pem_keys").iter().map(|pem| public_key(pem)).collect::<Result<_, _>>()?;
+        let key = |pem: &String| {
+            jws::public_key(pem).ok_or_else(|| Refusal::bad("data does not contain any valid public keys"))
+        };
+        let keys = fields.list("pem_keys").iter().map(key).collect::<Result<_, _>>()?;
         self.config = Some(Config {
             keys,
             issuer: fields.text("issuer"),
@@ -155,17 +151,20 @@ impl Kubernetes {
     }
 
     fn write_role(&mut self, name: &str, fields: &Fields) -> Outcome {
-        let mut role = self.roles.get(name).cloned().unwrap_or_default();
-        role.read(fields)?;
+        let fields = match self.roles.get(name) {
+            Some(role) => rewritten(&role.fields, fields),
+            None => fields.clone(),
+        };
+        let role = Role::read(fields)?;
         role.check()?;
-        self.roles.insert(name.to_lowercase(), role);
+        self.roles.insert(name.to_owned(), role);
         Ok(Answer::empty())
     }
 }
 
 impl Config {
     /// The claims of a JWT whose signature is right; of any JWT when there are no keys to check it with.
-    fn verified(&self, token: &str) -> Result<Map<String, Value>, Refusal> {
+    fn verified(&self, token: &str) -> Result<Claims, Refusal> {
         let algorithm = decode_header(token).map_err(|_| Refusal::denied())?.alg;
         if !ALGORITHMS.contains(&algorithm) {
             return Err(Refusal::denied());
@@ -173,99 +172,36 @@ impl Config {
         if self.keys.is_empty() {
             return insecure_decode(token).map(|data| data.claims).map_err(|_| Refusal::denied());
         }
-        let mut validation = Validation::new(algorithm);
-        validation.required_spec_claims.clear();
-        (validation.validate_exp, validation.validate_aud) = (false, false);
-        let fitting = self.keys.iter().filter(|key| key.family() == algorithm.family());
-        fitting
-            .filter_map(|key| decode(token, key, &validation).ok())
-            .map(|data| data.claims)
-            .next()
-            .ok_or_else(Refusal::denied)
+        jws::verified(&self.keys, token).ok_or_else(Refusal::denied)
     }
 
-    fn validate(&self, claims: &Map<String, Value>, audience: &str, now: Moment) -> Result<(), Refusal> {
+    fn validate(&self, claims: &Claims, audience: &str, now: Moment) -> Result<(), Refusal> {
         let denied = |what: &str| Err(Refusal::new(403, what));
         let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
         if self.check_issuer && !self.issuer.is_empty() && self.issuer != text("iss") {
             return denied("invalid issuer (iss) claim");
         }
-        if !audience.is_empty() && !audiences(claims).contains(&audience) {
+        if !audience.is_empty() && !jws::audiences(claims).contains(&audience) {
             return denied(
                 "invalid audience (aud) claim: audience claim does not match any expected audience",
             );
         }
-        let time = |name: &str| claims.get(name).and_then(Value::as_f64).map_or(0, |number| number as i64);
-        let (mut expires, mut begins, issued) = (time("exp"), time("nbf"), time("iat"));
-        if (expires, begins, issued) == (0, 0, 0) {
-            return Ok(());
-        }
-        if expires == 0 {
-            expires = begins.max(issued) + DEFAULT_VALIDITY;
-        }
-        if begins == 0 {
-            begins = if issued == 0 { expires - DEFAULT_VALIDITY } else { issued };
-        }
-        let now = i64::try_from(now.seconds()).unwrap_or(i64::MAX);
-        if now + CLOCK_SKEW < begins {
-            return denied("invalid not before (nbf) claim: token not yet valid");
-        }
-        if now - CLOCK_SKEW > expires {
-            return denied("invalid expiration time (exp) claim: token is expired");
-        }
-        if now + CLOCK_SKEW < issued {
-            return denied("invalid issued at (iat) claim: token issued in the future");
-        }
-        Ok(())
-    }
-}
-
-impl Default for Role {
-    fn default() -> Self {
-        Self {
-            names: Vec::new(),
-            namespaces: Vec::new(),
-            audience: String::new(),
-            policies: Vec::new(),
-            no_default_policy: false,
-            limits: Limits::default(),
-            num_uses: 0,
-            kind: "default".into(),
-        }
+        jws::check_time(claims, Leeway::default(), now).or_else(denied)
     }
 }
 
 impl Role {
-    fn read(&mut self, fields: &Fields) -> Result<(), Refusal> {
-        let lists: [(&[&str], _); 3] = [
-            (&["bound_service_account_names"], &mut self.names),
-            (&["bound_service_account_namespaces"], &mut self.namespaces),
-            (&["policies", "token_policies"], &mut self.policies),
-        ];
-        for (keys, list) in lists {
-            for key in keys.iter().filter(|key| fields.get(key).is_some()) {
-                *list = fields.list(key);
-            }
-        }
-        let spans: [(&[&str], _); 4] = [
-            (&["ttl", "token_ttl"], &mut self.limits.ttl),
-            (&["max_ttl", "token_max_ttl"], &mut self.limits.max_ttl),
-            (&["period", "token_period"], &mut self.limits.period),
-            (&["token_explicit_max_ttl"], &mut self.limits.explicit_max_ttl),
-        ];
-        for (keys, span) in spans {
-            for key in keys {
-                *span = fields.span(key)?.unwrap_or(*span);
-            }
-        }
-        for (key, text) in [("audience", &mut self.audience), ("token_type", &mut self.kind)] {
-            if fields.get(key).is_some() {
-                *text = fields.text(key);
-            }
-        }
-        self.num_uses = fields.count("token_num_uses")?.unwrap_or(self.num_uses);
-        self.no_default_policy = fields.flag("token_no_default_policy").unwrap_or(self.no_default_policy);
-        Ok(())
+    fn read(fields: Fields) -> Result<Self, Refusal> {
+        Ok(Self {
+            names: fields.list("bound_service_account_names"),
+            namespaces: fields.list("bound_service_account_namespaces"),
+            audience: fields.text("audience"),
+            token: TokenParams::read(
+                &fields,
+                &["bound_cidrs", "max_ttl", "num_uses", "period", "policies", "ttl"],
+            )?,
+            fields,
+        })
     }
 
     fn check(&self) -> Result<(), Refusal> {
@@ -283,9 +219,6 @@ impl Role {
                 return Err(Refusal::bad("can not mix \"*\" with values"));
             }
         }
-        if !self.limits.max_ttl.is_zero() && self.limits.ttl > self.limits.max_ttl {
-            return Err(Refusal::bad("'token_ttl' cannot be greater than 'token_max_ttl'"));
-        }
         Ok(())
     }
 
@@ -300,58 +233,37 @@ impl Role {
     }
 
     fn token(&self, mount: &str, role_name: String, account: Account) -> TokenSpec {
-        let method = mount.trim_start_matches("auth/").trim_end_matches('/').replace('/', "-");
-        let mut policies = self.policies.clone();
-        if !self.no_default_policy {
-            policies.push("default".into());
-        }
-        policies.sort_unstable();
-        policies.dedup();
-        let batch = self.kind == "batch";
-        TokenSpec {
-            policies,
-            limits: self.limits,
-            renewable: !batch,
-            batch,
-            num_uses: self.num_uses,
-            entity_id: uid_of(&["entity", mount, &account.uid]),
-            display_name: format!("{method}-{}-{}", account.namespace, account.name),
-            meta: Some(BTreeMap::from([
-                ("role".to_owned(), role_name.clone()),
-                ("service_account_name".to_owned(), account.name),
-                ("service_account_namespace".to_owned(), account.namespace),
-                ("service_account_secret_name".to_owned(), String::new()),
-                ("service_account_uid".to_owned(), account.uid),
-            ])),
-            path: format!("{mount}login"),
-            role: Some(role_name),
-        }
+        let meta = BTreeMap::from([
+            ("role".to_owned(), role_name.clone()),
+            ("service_account_name".to_owned(), account.name.clone()),
+            ("service_account_namespace".to_owned(), account.namespace.clone()),
+            ("service_account_secret_name".to_owned(), String::new()),
+            ("service_account_uid".to_owned(), account.uid.clone()),
+        ]);
+        self.token.token(Who {
+            mount: mount.to_owned(),
+            role: role_name,
+            alias: account.uid,
+            name: format!("{}-{}", account.namespace, account.name),
+            meta,
+        })
     }
 
     fn describe(&self) -> Outcome {
-        Answer::data(&json!({
-            "alias_name_source": "serviceaccount_uid",
-            "audience": self.audience,
-            "bound_service_account_names": self.names,
-            "bound_service_account_namespace_selector": "",
-            "bound_service_account_namespaces": self.namespaces,
-            "token_bound_cidrs": [],
-            "token_explicit_max_ttl": self.limits.explicit_max_ttl.as_secs(),
-            "token_max_ttl": self.limits.max_ttl.as_secs(),
-            "token_no_default_policy": self.no_default_policy,
-            "token_num_uses": self.num_uses,
-            "token_period": self.limits.period.as_secs(),
-            "token_policies": self.policies,
-            "token_strictly_bind_ip": false,
-            "token_ttl": self.limits.ttl.as_secs(),
-            "token_type": self.kind,
-        }))
+        let mut body = Map::new();
+        body.insert("alias_name_source".into(), "serviceaccount_uid".into());
+        body.insert("audience".into(), self.audience.as_str().into());
+        body.insert("bound_service_account_names".into(), json!(self.names));
+        body.insert("bound_service_account_namespace_selector".into(), "".into());
+        body.insert("bound_service_account_namespaces".into(), json!(self.namespaces));
+        self.token.describe(&mut body);
+        Answer::data(&body)
     }
 }
 
 impl Account {
     /// A bound token says it in `kubernetes.io`, an old one in flat claims.
-    fn of(claims: &Map<String, Value>) -> Self {
+    fn of(claims: &Claims) -> Self {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
         match claims.get("kubernetes.io") {
             Some(bound) => Self {
@@ -366,20 +278,6 @@ impl Account {
             },
         }
     }
-}
-
-fn audiences(claims: &Map<String, Value>) -> Vec<&str> {
-    match claims.get("aud") {
-        Some(Value::String(one)) => vec![one],
-        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn public_key(pem: &str) -> Result<DecodingKey, Refusal> {
-    DecodingKey::from_ec_pem(pem.as_bytes())
-        .or_else(|_| DecodingKey::from_rsa_pem(pem.as_bytes()))
-        .map_err(|_| Refusal::bad("data does not contain any valid public keys"))
 }
 
 /// Whether `text` fits `pattern`, where `*` stands for anything.

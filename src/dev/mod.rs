@@ -5,7 +5,12 @@
 //! compared, call by call, with those of OpenBao 2.6.2.
 
 mod answer;
+mod approle;
+mod authority;
 mod call;
+mod cert;
+mod certificate;
+mod claims;
 mod control;
 mod core;
 mod database;
@@ -15,37 +20,51 @@ mod folder;
 mod http;
 mod issuer;
 mod journal;
+mod jws;
+mod jwt;
+mod jwt_role;
 mod kubernetes;
 mod kv1;
 mod kv2;
 mod lease;
 mod lifetime;
 mod listener;
+mod login;
 mod moment;
 mod mount;
+mod peer;
 mod policy;
 mod policy_text;
+mod role;
+mod secret_id;
 mod shared;
+mod status;
 mod sys;
+#[cfg(test)]
+mod testing;
 mod token;
 mod token_api;
+mod wrapping;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::Notify};
+use tokio_rustls::TlsAcceptor;
 
 use self::{
     call::{Call, Operation, Secret},
     core::Core,
     fields::Fields,
-    listener::Scissors,
+    listener::Caller,
     moment::ServerClock,
+    peer::Peer,
     shared::Shared,
 };
 use crate::clock::Clock;
 
 pub use self::{
+    authority::{Authority, Identity, Subject},
     fault::Fault,
     issuer::{Claims, Issuer},
 };
@@ -66,6 +85,8 @@ pub struct DevConfig {
     /// Written with the root token before the first request, in this order: path below `/v1/` and JSON body, such as
     /// `("sys/policies/acl/app", r#"{"policy": "…"}"#)`.
     pub seed: Vec<(String, String)>,
+    /// Serves HTTPS with a certificate of its own authority (`GET /dev/v1/ca`), and asks clients for theirs.
+    pub tls: bool,
     /// Where the server's time comes from.
     pub clock: Clock,
 }
@@ -85,6 +106,7 @@ impl Default for DevConfig {
             issuer: None,
             mount_secret: true,
             seed: Vec::new(),
+            tls: false,
             clock: Clock::system(),
         }
     }
@@ -117,6 +139,9 @@ pub enum DevError {
     /// No random numbers.
     #[error("the operating system gave no randomness to make keys from")]
     Keys,
+    /// A certificate can't be made as asked for.
+    #[error("the certificate can't be made: {0}")]
+    Certificate(String),
     /// The listening socket failed for good.
     #[error("the development server stopped listening")]
     Serve(#[source] io::Error),
@@ -124,7 +149,7 @@ pub enum DevError {
 
 /// A server that holds its address and doesn't answer yet.
 pub struct Server {
-    listener: TcpListener,
+    listener: listener::Listener,
     address: SocketAddr,
     shared: Shared,
 }
@@ -139,14 +164,27 @@ impl Server {
             return Err(DevError::NotLoopback(address));
         }
         let failed = |source| DevError::Bind { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, shared: shared(config)? })
+        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
+        let tls = config.tls;
+        let shared = shared(config)?;
+        let tls = tls.then(|| acceptor(&shared)).transpose()?;
+        Ok(Self { listener: listener::Listener { socket, tls }, address, shared })
     }
 
     /// The address that it holds, with the real port.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// `https` or `http`.
+    pub const fn scheme(&self) -> &'static str {
+        if self.listener.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// The authority whose certificate clients of a TLS server need, and which signs theirs.
+    pub fn authority(&self) -> Arc<Authority> {
+        Arc::clone(&self.shared.authority)
     }
 
     /// The cluster's issuer, to make service-account tokens with.
@@ -168,8 +206,8 @@ impl Server {
             faults.change(|state| state.faults.clear());
             told.notify_one();
         };
-        let service = http::router(self.shared).into_make_service_with_connect_info::<Scissors>();
-        let serve = axum::serve(listener::Listener(self.listener), service).with_graceful_shutdown(shutdown);
+        let service = http::router(self.shared).into_make_service_with_connect_info::<Caller>();
+        let serve = axum::serve(self.listener, service).with_graceful_shutdown(shutdown);
         tokio::select! {
             ended = async { serve.await } => ended.map_err(DevError::Serve),
             () = sweep(&shared) => Ok(()),
@@ -188,6 +226,12 @@ async fn sweep(shared: &Shared) {
     }
 }
 
+fn acceptor(shared: &Shared) -> Result<TlsAcceptor, DevError> {
+    let now = shared.lock().core.clock.now().seconds();
+    let config = shared.authority.server_config(i64::try_from(now).unwrap_or(i64::MAX))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
 fn shared(config: DevConfig) -> Result<Shared, DevError> {
     let issuer = match config.issuer {
         Some(issuer) => issuer,
@@ -203,13 +247,15 @@ fn shared(config: DevConfig) -> Result<Shared, DevError> {
     for (path, body) in config.seed {
         plant(&mut core, &config.root_token, path, &body)?;
     }
-    Ok(Shared::new(core))
+    let now = i64::try_from(core.clock.now().seconds()).unwrap_or(i64::MAX);
+    Ok(Shared::new(core, Authority::generate(now)?))
 }
 
 fn plant(core: &mut Core, root_token: &str, path: String, body: &str) -> Result<(), DevError> {
     let planted = Fields::from_body(body.as_bytes()).and_then(|fields| {
         let token = Some(Secret(root_token.to_owned()));
-        core.handle(&Call { operation: Operation::Write, path: path.clone(), fields, token })
+        let (wrap, peer) = (None, Peer::default());
+        core.handle(&Call { operation: Operation::Write, path: path.clone(), fields, token, wrap, peer })
     });
     match planted {
         Ok(answer) if answer.status < 300 => Ok(()),

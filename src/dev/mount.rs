@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Refusal, random_text, uuid},
+    approle::AppRole,
+    cert::Cert,
     database::Database,
     fields::Fields,
+    jwt::Jwt,
     kubernetes::Kubernetes,
     kv1::Kv1,
     kv2::Kv2,
@@ -22,10 +25,20 @@ pub(super) enum Engine {
     Kv2(Kv2),
     Database(Database),
     Kubernetes(Kubernetes),
+    Jwt(Jwt),
+    AppRole(AppRole),
+    Cert(Cert),
     /// Per token, KV v1: the token's id comes before the path.
     Cubbyhole(Kv1),
     /// `sys/` and `auth/token/`, which the core answers itself.
     Core,
+}
+
+impl Engine {
+    /// Whether it is an auth method with logins.
+    pub(super) const fn is_method(&self) -> bool {
+        matches!(self, Self::Kubernetes(_) | Self::Jwt(_) | Self::AppRole(_) | Self::Cert(_))
+    }
 }
 
 /// One mount.
@@ -54,7 +67,7 @@ impl Mount {
         if matches!(engine, Engine::Kv2(_)) {
             chosen.insert("version".into(), "2".into());
         }
-        let prefix = if matches!(kind, "token" | "kubernetes") { "auth_" } else { "" };
+        let prefix = if engine.is_method() { "auth_" } else { "" };
         Ok(Self {
             kind,
             accessor: format!("{prefix}{kind}_{}", random_text::<8>().to_lowercase()),
@@ -86,6 +99,9 @@ impl Mount {
             Engine::Kv2(kv) => kv.exists(path),
             Engine::Database(database) => database.exists(path),
             Engine::Kubernetes(kubernetes) => kubernetes.exists(path),
+            Engine::Jwt(method) => method.exists(path),
+            Engine::AppRole(method) => method.exists(path),
+            Engine::Cert(method) => method.exists(path),
             Engine::Cubbyhole(_) | Engine::Core => true,
         }
     }
@@ -97,7 +113,7 @@ impl Mount {
             "force_no_cache": false,
             "max_lease_ttl": self.max_ttl.as_secs(),
         });
-        if matches!(self.kind, "token" | "kubernetes") {
+        if self.kind == "token" || self.engine.is_method() {
             config["token_type"] = "default-service".into();
         }
         let mut body = json!({
@@ -114,7 +130,7 @@ impl Mount {
             "type": self.kind,
             "uuid": self.uuid,
         });
-        if matches!(self.kind, "kv" | "kubernetes") {
+        if self.kind == "kv" || self.engine.is_method() {
             body["deprecation_status"] = "supported".into();
         }
         body
@@ -211,6 +227,9 @@ impl Mounts {
             (false, "kv" | "generic" | "kv-v1") => ("kv", Engine::Kv1(Kv1::default())),
             (false, "database") => ("database", Engine::Database(Database::default())),
             (true, "kubernetes") => ("kubernetes", Engine::Kubernetes(Kubernetes::default())),
+            (true, "jwt" | "oidc") => ("jwt", Engine::Jwt(Jwt::default())),
+            (true, "approle") => ("approle", Engine::AppRole(AppRole::default())),
+            (true, "cert") => ("cert", Engine::Cert(Cert::default())),
             (_, other) => {
                 return Err(Refusal::bad(format!("plugin not found in the catalog: {other}")));
             }

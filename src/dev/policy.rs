@@ -4,7 +4,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use super::{answer::Refusal, moment::Moment, policy_text};
+use super::{answer::Refusal, moment::Moment, policy_text, wrapping};
 
 /// What can be done to a path; a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,19 +69,36 @@ pub(super) struct Policy {
 /// What every token may do unless it was made without: the original's policy, less what this server lacks.
 const DEFAULT: &str = include_str!("default_policy.hcl");
 
+/// What a wrapping token may do.
+const WRAPPING: &str = r#"
+path "cubbyhole/response" { capabilities = ["create", "read"] }
+path "sys/wrapping/unwrap" { capabilities = ["update"] }
+"#;
+
+/// Whether a policy is the server's own, which nobody may change.
+fn is_fixed(name: &str) -> bool {
+    name == "root" || name == wrapping::POLICY
+}
+
 impl Policies {
     pub(super) fn new() -> Self {
         let mut policies = Self { policies: BTreeMap::new() };
-        let written = policies.write("default", DEFAULT, None);
-        debug_assert!(written.is_ok(), "the default policy parses");
+        for (name, text) in [("default", DEFAULT), (wrapping::POLICY, WRAPPING)] {
+            let written = policies.put(name.to_owned(), text, None);
+            debug_assert!(written.is_ok(), "the built-in policies parse");
+        }
         policies
     }
 
     pub(super) fn write(&mut self, name: &str, text: &str, now: Option<Moment>) -> Result<(), Refusal> {
         let name = name.to_lowercase();
-        if name == "root" {
-            return Err(Refusal::bad("cannot update \"root\" policy"));
+        if is_fixed(&name) {
+            return Err(Refusal::bad(format!("cannot update {name:?} policy")));
         }
+        self.put(name, text, now)
+    }
+
+    fn put(&mut self, name: String, text: &str, now: Option<Moment>) -> Result<(), Refusal> {
         let failed = |why: String| Refusal::bad(format!("failed to parse policy: {why}"));
         let mut rules = Vec::new();
         for stanza in policy_text::parse(text).map_err(failed)? {
@@ -110,7 +127,10 @@ impl Policies {
 
     pub(super) fn delete(&mut self, name: &str) -> Result<(), Refusal> {
         let name = name.to_lowercase();
-        if name == "root" || name == "default" {
+        if name == "default" {
+            return Err(Refusal::bad("cannot delete default policy"));
+        }
+        if is_fixed(&name) {
             return Err(Refusal::bad(format!("cannot delete {name:?} policy")));
         }
         self.policies.remove(&name);
@@ -119,7 +139,8 @@ impl Policies {
 
     /// Sorted, `root` at the end.
     pub(super) fn names(&self) -> Vec<String> {
-        self.policies.keys().cloned().chain(["root".to_owned()]).collect()
+        let listed = self.policies.keys().filter(|name| !is_fixed(name)).cloned();
+        listed.chain(["root".to_owned()]).collect()
     }
 
     /// The rules of these policies together. Unknown names grant nothing.
@@ -314,6 +335,6 @@ mod tests {
         let error = policies.write("bad", &rule("x", r#""nope""#), None).unwrap_err();
         assert_eq!(error.errors, ["failed to parse policy: path \"x\": invalid capability \"nope\""]);
         assert_eq!(policies.write("root", "", None).unwrap_err().status, 400);
-        assert_eq!(policies.delete("default").unwrap_err().errors, ["cannot delete \"default\" policy"]);
+        assert_eq!(policies.delete("default").unwrap_err().errors, ["cannot delete default policy"]);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{core::Core, fault::Faults, issuer::Issuer, journal::Journal};
+use super::{authority::Authority, core::Core, fault::Faults, issuer::Issuer, journal::Journal};
 
 /// The server's state behind its one lock.
 pub(super) struct State {
@@ -22,13 +22,19 @@ pub(super) struct Shared {
     state: Arc<Mutex<State>>,
     bell: Arc<watch::Sender<()>>,
     pub(super) issuer: Arc<Issuer>,
+    pub(super) authority: Arc<Authority>,
 }
 
 impl Shared {
-    pub(super) fn new(core: Core) -> Self {
+    pub(super) fn new(core: Core, authority: Authority) -> Self {
         let issuer = Arc::clone(&core.issuer);
         let state = State { core, faults: Faults::default(), journal: Journal::default() };
-        Self { state: Arc::new(Mutex::new(state)), bell: Arc::new(watch::Sender::new(())), issuer }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            bell: Arc::new(watch::Sender::new(())),
+            issuer,
+            authority: Arc::new(authority),
+        }
     }
 
     /// Looks, without waking anybody.

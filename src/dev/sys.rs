@@ -1,4 +1,4 @@
-//! The system paths: health, mounts, auth methods, policies, leases, capabilities.
+//! The system paths: mounts, auth methods, policies, leases, capabilities.
 //!
 //! API: <https://developer.hashicorp.com/vault/api-docs/system>.
 
@@ -10,67 +10,19 @@ use super::{
     answer::{Answer, Outcome, Refusal},
     call::{Call, Operation},
     core::{Caller, Core},
-    fields::Fields,
     moment::Moment,
+    wrapping,
 };
 
-/// The version that the server claims, for clients that look at it: the API it was compared with.
-const VERSION: &str = "2.6.2";
-
 /// Answers what needs no token; `None` when the path is not of that kind.
-pub(super) fn open(core: &mut Core, call: &Call, now: Moment) -> Option<Outcome> {
-    let read = matches!(call.operation, Operation::Read | Operation::Head);
-    match call.path.as_str() {
-        "sys/health" | "sys/seal-status" | "sys/leader" | "sys/init" if !read => {
-            Some(Err(Refusal { status: 405, errors: Vec::new() }))
-        }
-        "sys/health" => Some(health(core, &call.fields, now)),
-        "sys/seal-status" => Some(seal_status(core)),
-        "sys/leader" => Some(Answer::bare(200, &json!({"ha_enabled": false}))),
-        "sys/init" => Some(Answer::bare(200, &json!({"initialized": true}))),
-        _ if core.sealed => None,
-        "sys/internal/ui/mounts" if read => Some(visible_mounts(core, call)),
-        path if read => path
-            .strip_prefix("sys/internal/ui/mounts/")
-            .map(|path| visible_mount(core, call, path.trim_matches('/'))),
-        _ => None,
+pub(super) fn open(core: &mut Core, call: &Call) -> Option<Outcome> {
+    if !matches!(call.operation, Operation::Read | Operation::Head) {
+        return None;
     }
-}
-
-fn health(core: &Core, fields: &Fields, now: Moment) -> Outcome {
-    let code = |name: &str, default: u16| match fields.text(name).as_str() {
-        "" => Ok(default),
-        text => text.parse().map_err(|_| Refusal { status: 400, errors: Vec::new() }),
-    };
-    let (active, sealed) = (code("activecode", 200)?, code("sealedcode", 503)?);
-    code("standbycode", 429)?;
-    code("uninitcode", 501)?;
-    let mut body = json!({
-        "initialized": true,
-        "sealed": core.sealed,
-        "standby": core.sealed,
-        "replication_performance_mode": if core.sealed { "unknown" } else { "disabled" },
-        "replication_dr_mode": if core.sealed { "unknown" } else { "disabled" },
-        "server_time_utc": now.seconds(),
-        "version": VERSION,
-    });
-    if !core.sealed {
-        body["cluster_name"] = "decant-dev".into();
-        body["cluster_id"] = core.cluster_id.as_str().into();
+    match call.path.strip_prefix("sys/internal/ui/mounts")? {
+        "" => Some(visible_mounts(core, call)),
+        path => path.strip_prefix('/').map(|path| visible_mount(core, call, path.trim_matches('/'))),
     }
-    Answer::bare(if core.sealed { sealed } else { active }, &body)
-}
-
-fn seal_status(core: &Core) -> Outcome {
-    let mut body = json!({
-        "type": "shamir", "initialized": true, "sealed": core.sealed, "t": 1, "n": 1, "progress": 0, "nonce": "",
-        "recovery_seal": false, "version": VERSION, "commit_date": "", "migration": false, "storage_type": "inmem",
-    });
-    if !core.sealed {
-        body["cluster_name"] = "decant-dev".into();
-        body["cluster_id"] = core.cluster_id.as_str().into();
-    }
-    Answer::bare(200, &body)
 }
 
 fn visible_mounts(core: &mut Core, call: &Call) -> Outcome {
@@ -123,9 +75,10 @@ pub(super) fn handle(core: &mut Core, call: &Call, path: &str, caller: &Caller, 
             _ => Err(Refusal::unsupported_path()),
         },
         "capabilities-self" => capabilities(call, caller),
+        "wrapping" => wrapping::handle(core, call, rest, caller, now),
         "leases" => leases(core, call, rest, now),
         "seal" if call.operation == Operation::Write => {
-            core.sealed = true;
+            core.status.sealed = true;
             Ok(Answer::empty())
         }
         "health" | "internal" | "seal" => Err(Refusal::unsupported_operation()),

@@ -46,6 +46,8 @@ pub(super) struct TokenSpec {
     pub(super) path: String,
     /// The role of a login, read again at each renewal.
     pub(super) role: Option<String>,
+    /// The client certificate that only may renew it.
+    pub(super) bound_to: Option<String>,
 }
 
 impl Token {

@@ -11,7 +11,6 @@ use super::{
     fields::{Fields, parse_span},
     lifetime::Limits,
     moment::Moment,
-    mount::Engine,
     policy::Capabilities,
     token::{Token, TokenSpec},
 };
@@ -38,15 +37,15 @@ pub(super) fn handle(core: &mut Core, call: &Call, path: &str, caller: &Caller, 
             body.insert("id".into(), Value::from(""));
             Answer::data(&body)
         }
-        ("renew-self", Operation::Write) => renew(core, &caller.token, fields, now),
+        ("renew-self", Operation::Write) => renew(core, &caller.token, call, now),
         ("renew", Operation::Write) => {
             let id = required(named("token"))?;
             let token = core.tokens.get(&id).cloned().ok_or_else(|| Refusal::bad("token not found"))?;
-            renew(core, &token, fields, now)
+            renew(core, &token, call, now)
         }
         ("renew-accessor", Operation::Write) => {
             let token = by_accessor(core, &named("accessor"))?;
-            renew(core, &token, fields, now).map(Answer::without_token)
+            renew(core, &token, call, now).map(Answer::without_token)
         }
         ("accessors", Operation::List) => Answer::keys(&core.tokens.accessors()),
         (_, Operation::Write) => revoke(core, name, &named, caller),
@@ -145,31 +144,17 @@ fn describe(token: &Token, now: Moment) -> Map<String, Value> {
     }
 }
 
-fn renew(core: &mut Core, token: &Token, fields: &Fields, now: Moment) -> Outcome {
-    let asked = fields.span("increment")?.unwrap_or_default();
+fn renew(core: &mut Core, token: &Token, call: &Call, now: Moment) -> Outcome {
+    let asked = call.fields.span("increment")?.unwrap_or_default();
     if token.spec.batch {
         return Err(Refusal::bad("batch tokens cannot be renewed"));
     }
     if !token.spec.renewable || token.expires.is_none() {
         return Err(Refusal::bad("lease is not renewable"));
     }
-    let (granted, warning) = renewal_limits(core, token)?.grant(asked, token.issued, now);
+    let (granted, warning) = core.renewal_limits(token, &call.peer, now)?.grant(asked, token.issued, now);
     let token = core.tokens.extend(&token.id, granted, now).ok_or_else(Refusal::denied)?;
     Ok(Answer::auth(token.auth(granted), warning.into_iter().collect()))
-}
-
-/// The role of a login may have changed since; tokens made by hand keep their own limits.
-fn renewal_limits(core: &Core, token: &Token) -> Result<Limits, Refusal> {
-    let (Some(role), Some((mount, _))) = (&token.spec.role, core.mounts.find(&token.spec.path)) else {
-        return Ok(token.spec.limits);
-    };
-    match core.mounts.get(mount).map(|entry| &entry.engine) {
-        Some(Engine::Kubernetes(method)) => {
-            let explicit_max_ttl = token.spec.limits.explicit_max_ttl;
-            Ok(Limits { explicit_max_ttl, ..method.renewal(role)? })
-        }
-        _ => Ok(token.spec.limits),
-    }
 }
 
 fn create(core: &mut Core, fields: &Fields, caller: &Caller, orphan: bool, now: Moment) -> Outcome {
@@ -247,6 +232,7 @@ fn requested(fields: &Fields, caller: &Caller) -> Result<TokenSpec, Refusal> {
         meta: Some(meta).filter(|meta| !meta.is_empty()),
         path: "auth/token/create".to_owned(),
         role: None,
+        bound_to: None,
     })
 }
 

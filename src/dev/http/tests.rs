@@ -1,71 +1,7 @@
-use std::time::{Duration, UNIX_EPOCH};
-
 use tower::ServiceExt;
 
 use super::*;
-use crate::{
-    clock::Clock,
-    dev::{DevConfig, shared},
-};
-
-const START: u64 = 1_700_000_000;
-
-/// A server without sockets, under paused time.
-struct Bench {
-    router: Router,
-    shared: Shared,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let clock = Clock::starting_at(UNIX_EPOCH + Duration::from_secs(START));
-        let shared = shared(DevConfig { clock, ..DevConfig::default() }).unwrap();
-        Self { router: router(shared.clone()), shared }
-    }
-
-    async fn raw(&self, method: &str, path: &str, token: &str, body: Value) -> Response {
-        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("x-vault-token", token)
-            .header("content-type", "application/json")
-            .body(body)
-            .unwrap();
-        self.router.clone().oneshot(request).await.unwrap()
-    }
-
-    async fn ask(&self, token: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let response = self.raw(method, &format!("/v1/{path}"), token, body).await;
-        let status = response.status().as_u16();
-        let bytes = to_bytes(response.into_body(), MAX_BODY).await.unwrap();
-        (status, serde_json::from_slice(&bytes).unwrap_or_default())
-    }
-
-    async fn root(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
-        self.ask("root", method, path, body).await
-    }
-
-    async fn control(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let response = self.raw(method, &format!("/dev/v1/{path}"), "", body).await;
-        let status = response.status().as_u16();
-        let bytes = to_bytes(response.into_body(), MAX_BODY).await.unwrap();
-        (status, serde_json::from_slice(&bytes).unwrap_or_default())
-    }
-
-    async fn token(&self, body: Value) -> String {
-        let (status, answer) = self.root("POST", "auth/token/create", body).await;
-        assert_eq!(status, 200, "{answer}");
-        answer["auth"]["client_token"].as_str().unwrap().to_owned()
-    }
-
-    async fn database(&self) {
-        self.root("POST", "sys/mounts/database", json!({"type": "database"})).await;
-        self.root("POST", "database/config/pg", json!({"allowed_roles": "*"})).await;
-        let role = json!({"db_name": "pg", "default_ttl": "60s", "max_ttl": "100s"});
-        assert_eq!(self.root("POST", "database/roles/app", role).await.0, 204);
-    }
-}
+use crate::dev::testing::{Bench, START};
 
 fn wrapped_denial() -> Value {
     json!({"errors": ["1 error occurred:\n\t* permission denied\n\n"]})
