@@ -232,3 +232,20 @@ fn answers_that_make_no_sense_are_survived() {
         assert_eq!(server.logins().count(), 1);
     });
 }
+
+#[test]
+fn a_server_that_never_answers_is_given_up_on_and_asked_again() {
+    on_dev(FAULTS, |server| {
+        let pod = Pod::at(server);
+        let value = put(server, "app");
+        let held = server.fault(&json!({"path": "/v1/auth/kubernetes/login", "hold": true}));
+        let config = pod.login(server, "app") + &pod.template("v", &show("app", "v"), "");
+        let mut agent = pod.agent(&config).env("VAULT_CLIENT_TIMEOUT", "1s").start();
+        let line = agent.prints("no complete answer");
+        assert!(line.contains("auth/kubernetes/login"), "{line}");
+        server.logins().arrived().wait(2);
+        server.mend(held);
+        pod.becomes("v", &value);
+        agent.stop().expect(0);
+    });
+}

@@ -383,3 +383,19 @@ fn the_own_token_is_revoked_at_the_end_when_asked_for() {
         assert_eq!(server.call("GET", "/v1/auth/token/lookup-self", Some(&token), None).status, 403);
     });
 }
+
+#[test]
+fn templates_that_name_the_same_credentials_share_one_lease() {
+    on_dev(DATABASE, |server| {
+        server.database("2s", "1h");
+        let pod = Pod::at(server);
+        let user = "{{ with secret \"database/creds/app\" }}{{ .LeaseID }}{{ end }}";
+        let config = pod.login(server, "app") + &pod.template("a", CREDS, "") + &pod.template("b", user, "");
+        let mut agent = pod.agent(&config).start();
+        agent.prints("all templates are rendered");
+        pod.password("a", "");
+        server.asked("PUT", RENEW_LEASE).status(200).wait(2);
+        agent.stop().expect(0);
+        assert_eq!(server.asked("GET", CREDS_PATH).count(), 1);
+    });
+}
