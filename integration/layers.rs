@@ -28,10 +28,14 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("action", &[&["config"]]),
     ("sink", &[&["config", "auth", "output", "vault::error"], WIRE]),
     ("agent", &[&["vault", "config", "auth", "secrets", "template", "output", "action", "sink"]]),
+    ("laptop", &[&["vault", "config", "auth", "secrets", "template", "output"]]),
     ("dev", &[WIRE]),
     (
         "cli",
-        &[&["vault", "config", "auth", "secrets", "template", "output", "action", "sink", "agent", "dev"]],
+        &[&[
+            "vault", "config", "auth", "secrets", "template", "output", "action", "sink", "agent", "laptop",
+            "dev",
+        ]],
     ),
 ];
 

@@ -13,6 +13,7 @@ mod conformance;
 mod demo;
 mod harness;
 mod isolation;
+mod laptop;
 mod layers;
 mod lifecycle;
 mod logs;

@@ -16,6 +16,7 @@ pub mod config;
 pub mod dev;
 pub mod http;
 pub mod jwt;
+pub mod laptop;
 pub mod origin;
 pub mod output;
 pub mod problem;

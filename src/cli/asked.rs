@@ -33,6 +33,8 @@ impl Asked {
             "agent" => self.agent(environment).map(Command::Agent),
             "init" => self.pod().map(Command::Init),
             "sidecar" => self.pod().map(Command::Sidecar),
+            "render" => self.render().map(Command::Render),
+            "check" => self.check().map(Command::Check),
             "dev" => self.dev().map(Command::Dev),
             "demo" => self.no_words().map(|()| Command::Demo),
             "token revoke" => self.revoke(),
@@ -121,7 +123,7 @@ impl Asked {
     }
 
     /// All flags that are settings.
-    fn settings(&self) -> Result<Raw, Usage> {
+    pub(super) fn settings(&self) -> Result<Raw, Usage> {
         let mut raw = Raw::default();
         for flag in self.spec.flags() {
             for value in self.matches.get_many::<String>(flag.name).into_iter().flatten() {
@@ -166,15 +168,15 @@ impl Asked {
         Ok(())
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.matches.get_one::<String>(name).map(String::as_str)
     }
 
-    fn paths(&self, name: &str) -> Vec<PathBuf> {
+    pub(super) fn paths(&self, name: &str) -> Vec<PathBuf> {
         self.matches.get_many::<String>(name).into_iter().flatten().map(PathBuf::from).collect()
     }
 
-    fn is_set(&self, name: &str) -> Result<bool, Usage> {
+    pub(super) fn is_set(&self, name: &str) -> Result<bool, Usage> {
         let Some(value) = self.text(name) else { return Ok(false) };
         units::go_bool(value).map_err(|error| {
             self.wrong(&format!("invalid boolean value {value:?} for flag -{name}: expected {error}"))
@@ -188,7 +190,7 @@ impl Asked {
         }
     }
 
-    fn wrong(&self, message: &str) -> Usage {
+    pub(super) fn wrong(&self, message: &str) -> Usage {
         wrong(self.program, self.spec, message)
     }
 }

@@ -4,7 +4,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command as Parser};
 
 use super::{
     Program,
-    flags::{AGENT, CLIENT, DEV, Flag, GENERIC, LOG, LOOKUP, OWN, REVOKE, STANDALONE, Takes},
+    flags::{
+        AGENT, CHECK, CLIENT, DEV, Flag, GENERIC, INPUTS, LOG, LOOKUP, OWN, RENDER, REVOKE, STANDALONE, Takes,
+    },
 };
 
 /// One command.
@@ -70,6 +72,43 @@ pub(super) static COMMANDS: &[Spec] = &[
         usage_exit: 2,
     },
     Spec {
+        name: "render",
+        about: "Show what templates render to, with secrets from a server or from a file",
+        long: "FILE is a template, a configuration (all its templates), or a Kubernetes manifest with annotations\n\
+               (Pod, Deployment and their kin); its name and contents tell which, `-` is standard input. Secrets\n\
+               come from the server (VAULT_ADDR, VAULT_TOKEN or ~/.vault-token; leased ones are made for real)\n\
+               or from the file that --fixture names. On a terminal their values are hidden.\n\
+               It never runs commands and writes only below the folder that --out names.\n\
+               \n\
+               Exit codes: 0 rendered, 2 wrong configuration or template, 3 no access to the server, 4 a secret\n\
+               is denied or missing.",
+        usage: "FILE… [FLAGS]",
+        flags: &[RENDER, INPUTS, CLIENT],
+        examples: "  A template with secrets from a file, again on every save:\n    \
+                   decant render app.conf.tmpl --fixture secrets.yaml --watch\n\n  \
+                   What a deployment's pods would get, into a folder:\n    \
+                   decant render deployment.yaml --fixture secrets.yaml --out rendered\n\n  \
+                   What would change in the rendered files here:\n    \
+                   decant render --config agent.hcl --diff",
+        usage_exit: 2,
+    },
+    Spec {
+        name: "check",
+        about: "Find mistakes in templates, configurations and manifests; list requests and their policy",
+        long: "Asks no server. Looks at syntax, keys that are unknown or deprecated, functions that don't exist,\n\
+               destinations that two templates share; lists every request that each template makes, and the least\n\
+               policy that allows them. FILE is what it is for `render`, or a folder of configurations, or a\n\
+               downward-API file.\n\
+               \n\
+               Exit codes: 0 usable, 2 mistakes (with --strict: or warnings).",
+        usage: "FILE… [FLAGS]",
+        flags: &[CHECK, INPUTS],
+        examples: "  Before a commit:\n    decant check --strict deployment.yaml\n\n  \
+                   The policy for the role:\n    \
+                   decant check --format hcl --kv2 secret agent.hcl > policy.hcl",
+        usage_exit: 2,
+    },
+    Spec {
         name: "dev",
         about: "Run a Vault-compatible server in memory, for laptops and tests",
         long: "Serves the parts of Vault's HTTP API that agents and applications use, on the loopback interface\n\
@@ -131,6 +170,11 @@ impl Spec {
     /// The command of this name.
     pub(super) fn find(name: &str) -> Option<&'static Self> {
         COMMANDS.iter().find(|spec| spec.name == name)
+    }
+
+    /// Whether flags may stand behind words, unlike in Go: for commands of ours that people type.
+    pub(super) fn takes_words(&self) -> bool {
+        matches!(self.name, "render" | "check")
     }
 
     /// What it does, on one line.

@@ -235,6 +235,79 @@ pub static STANDALONE: &[Flag] = &[
     Flag::new("pid-file", PATH, store!(pid_file, text), "Keep the process id in this file while running"),
 ];
 
+/// What is looked at, where the name and contents of a file don't say it.
+pub static INPUTS: &[Flag] = &[
+    Flag::new("template", Takes::Repeated("FILE"), Set::Command, "A template, whatever its name"),
+    Flag::new(
+        "config",
+        Takes::Repeated("PATH"),
+        Set::Command,
+        "A configuration file or folder; several are merged",
+    ),
+    Flag::new("manifest", Takes::Repeated("FILE"), Set::Command, "Kubernetes objects in YAML or JSON"),
+    Flag::new(
+        "annotations",
+        Takes::Repeated("FILE"),
+        Set::Command,
+        "A downward-API file with a pod's annotations",
+    ),
+    Flag::new("left-delimiter", TEXT, Set::Command, "Of template files given by themselves [default: {{]"),
+    Flag::new("right-delimiter", TEXT, Set::Command, "Of template files given by themselves [default: }}]"),
+    Flag::new(
+        "error-on-missing-key",
+        Takes::Bool,
+        Set::Command,
+        "In template files given by themselves, a key that a secret doesn't have is an error",
+    ),
+    Flag::new(
+        "kv2",
+        Takes::Repeated("MOUNT"),
+        Set::Command,
+        "A mount of KV version 2, where no path gives it away; several with commas",
+    ),
+];
+
+/// What only `render` has.
+pub static RENDER: &[Flag] = &[
+    Flag::new(
+        "fixture",
+        Takes::Value("FILE"),
+        Set::Command,
+        "Secrets from this YAML or JSON file (path: {key: value}) instead of a server",
+    ),
+    Flag::new("out", Takes::Value("DIR"), Set::Command, "Write below this folder, and nowhere else"),
+    Flag::new(
+        "diff",
+        Takes::Bool,
+        Set::Command,
+        "Write nothing; show what changes at the destination, or in the folder of -out",
+    ),
+    Flag::new("watch", Takes::Bool, Set::Command, "Render again whenever a file is saved"),
+    Flag::new(
+        "reveal",
+        Takes::Bool,
+        Set::Command,
+        "Show values on a terminal; elsewhere they are shown anyway",
+    ),
+];
+
+/// What only `check` has.
+pub static CHECK: &[Flag] = &[
+    Flag::new(
+        "kv1",
+        Takes::Repeated("MOUNT"),
+        Set::Command,
+        "A mount of KV version 1 or another engine: its paths are what they are",
+    ),
+    Flag::new(
+        "format",
+        Takes::Value("FORMAT"),
+        Set::Command,
+        "text, json, or hcl for the policy alone [default: text]",
+    ),
+    Flag::new("strict", Takes::Bool, Set::Command, "Warnings count as errors"),
+];
+
 /// What `dev` has.
 pub static DEV: &[Flag] = &[
     Flag::new(
@@ -292,7 +365,9 @@ mod tests {
 
     #[test]
     fn every_flag_that_is_shown_is_explained() {
-        for flag in [CLIENT, GENERIC, LOG, AGENT, OWN, STANDALONE, DEV, REVOKE, LOOKUP].concat() {
+        for flag in [CLIENT, GENERIC, LOG, AGENT, OWN, STANDALONE, INPUTS, RENDER, CHECK, DEV, REVOKE, LOOKUP]
+            .concat()
+        {
             assert_eq!(flag.hidden, flag.doc().is_empty(), "{}", flag.name);
         }
     }

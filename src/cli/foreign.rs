@@ -26,6 +26,11 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "use the original program for this; the rest of a pod can keep this one",
     ),
     (
+        &["policy"],
+        "`decant check FILE` prints the least policy that a configuration or manifest needs; the original program \
+         writes it to the server",
+    ),
+    (
         &["server"],
         "for a server on a laptop or in tests there is `decant dev`; for real use run the original server",
     ),
@@ -42,7 +47,6 @@ const COMMANDS: &[(&[&str], &str)] = &[
             "path-help",
             "pki",
             "plugin",
-            "policy",
             "print",
             "secrets",
             "scan",

@@ -57,9 +57,42 @@ pub fn normalize<'a>(
     Ok(normal)
 }
 
+/// The same for commands whose flags may also stand behind words, up to `--`.
+///
+/// # Errors
+/// As [`normalize`].
+pub fn normalize_mixed<'a>(
+    args: &[String],
+    known: impl Iterator<Item = &'a Flag> + Clone,
+) -> Result<Normal, String> {
+    let (flags, literal) = match args.iter().position(|arg| arg == "--") {
+        Some(at) => (&args[..at], &args[at + 1..]),
+        None => (args, &[][..]),
+    };
+    let mut all = normalize(flags, known.clone())?;
+    let mut words = Vec::new();
+    while !all.rest.is_empty() {
+        words.push(all.rest.remove(0));
+        let more = normalize(&all.rest, known.clone())?;
+        all.flags.extend(more.flags);
+        all.rest = more.rest;
+    }
+    words.extend_from_slice(literal);
+    Ok(Normal { flags: all.flags, rest: words })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::flags, *};
+
+    #[test]
+    fn flags_may_stand_behind_words_where_that_is_wanted() {
+        let args = ["a", "--config=x", "-", "-exit-after-auth", "b", "--", "-c"].map(str::to_owned);
+        let normal = normalize_mixed(&args, flags::AGENT.iter()).unwrap();
+        assert_eq!(normal.flags, ["--config=x", "--exit-after-auth=true"]);
+        assert_eq!(normal.rest, ["a", "-", "b", "-c"]);
+        assert!(normalize_mixed(&["a".to_owned(), "-config".to_owned()], flags::AGENT.iter()).is_err());
+    }
 
     fn sort(args: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();

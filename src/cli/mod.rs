@@ -2,13 +2,16 @@
 
 mod agent;
 mod asked;
+mod check;
 mod commands;
 mod demo;
 mod dev;
 pub mod flags;
 mod foreign;
 pub mod goflags;
+mod inputs;
 mod pod;
+mod render;
 mod runtime;
 mod start;
 mod token;
@@ -21,6 +24,10 @@ use thiserror::Error;
 
 use crate::{
     config::{env::Environment, raw::Raw},
+    laptop::{
+        input::{Bare, Given},
+        policy::Mounts,
+    },
     problem::nearest,
 };
 pub use start::start;
@@ -87,6 +94,10 @@ pub enum Command {
     Init(PodOptions),
     /// `sidecar`.
     Sidecar(PodOptions),
+    /// `render`.
+    Render(RenderOptions),
+    /// `check`.
+    Check(CheckOptions),
     /// `dev`.
     Dev(DevOptions),
     /// `demo`.
@@ -131,6 +142,55 @@ pub struct PodOptions {
     pub configs: Vec<PathBuf>,
     /// Settings from flags.
     pub flags: Box<Raw>,
+}
+
+/// Options of `render`.
+#[derive(Clone, Debug)]
+pub struct RenderOptions {
+    /// What to render, at least one.
+    pub given: Vec<Given>,
+    /// Settings of bare template files.
+    pub bare: Bare,
+    /// File with secrets; `None`: from the server.
+    pub fixture: Option<PathBuf>,
+    /// Mounts of KV version 2 that the fixture doesn't give away.
+    pub kv2: Vec<String>,
+    /// Folder to write to; `None`: standard output.
+    pub out: Option<PathBuf>,
+    /// Show differences and write nothing.
+    pub diff: bool,
+    /// Render again on save.
+    pub watch: bool,
+    /// Show values on a terminal.
+    pub reveal: bool,
+    /// Settings from flags.
+    pub flags: Box<Raw>,
+}
+
+/// Options of `check`.
+#[derive(Clone, Debug)]
+pub struct CheckOptions {
+    /// What to check, at least one.
+    pub given: Vec<Given>,
+    /// Settings of bare template files.
+    pub bare: Bare,
+    /// What is known of the server's mounts.
+    pub mounts: Mounts,
+    /// How to print.
+    pub format: CheckFormat,
+    /// Warnings count as errors.
+    pub strict: bool,
+}
+
+/// How `check` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// The policy alone.
+    Hcl,
 }
 
 /// Options of `dev`.
@@ -231,8 +291,8 @@ fn dispatch(
     else {
         return Err(unknown(words));
     };
-    let sorted =
-        goflags::normalize(&args[count..], spec.flags()).map_err(|error| wrong(program, spec, &error))?;
+    let normalize = if spec.takes_words() { goflags::normalize_mixed } else { goflags::normalize };
+    let sorted = normalize(&args[count..], spec.flags()).map_err(|error| wrong(program, spec, &error))?;
     let matches = match spec.matches(program, sorted.flags) {
         Ok(matches) => matches,
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {

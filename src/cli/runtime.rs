@@ -6,8 +6,16 @@ use crate::agent::outcome::Outcome;
 
 /// Runs the future to its end on this thread.
 pub(super) fn block_on(run: impl Future<Output = Outcome>) -> Outcome {
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(run),
-        Err(trouble) => Outcome::Internal(format!("can't start the runtime: {trouble}")),
-    }
+    wait_for(run).unwrap_or_else(Outcome::Internal)
+}
+
+/// Runs any future to its end on this thread.
+///
+/// # Errors
+/// No runtime; words for the user.
+pub(super) fn wait_for<T>(run: impl Future<Output = T>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime
+        .map(|runtime| runtime.block_on(run))
+        .map_err(|trouble| format!("can't start the runtime: {trouble}"))
 }

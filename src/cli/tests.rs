@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::config::raw::Said;
+use crate::{config::raw::Said, laptop::input::Form};
 
 /// A command line in one string, words between blanks.
 fn line(text: &str) -> Result<Command, Usage> {
@@ -254,6 +254,8 @@ fn help_without_a_command() {
       agent         Take the place of `vault agent`: same configuration, same files
       init          Render what the pod's annotations ask for, then exit (init container)
       sidecar       Render what the pod's annotations ask for and keep it fresh (sidecar)
+      render        Show what templates render to, with secrets from a server or from a file
+      check         Find mistakes in templates, configurations and manifests; list requests and their policy
       dev           Run a Vault-compatible server in memory, for laptops and tests
       demo          Show the whole story on this machine in about ten seconds
       token revoke  Revoke the token it is called with (-self)
@@ -263,6 +265,28 @@ fn help_without_a_command() {
 
     Flags take one dash or two, and their values behind `=` or a blank. `decant COMMAND --help` explains each.
     ");
+}
+
+#[test]
+fn render_and_check_take_files_and_flags_in_any_order() {
+    let Command::Render(options) =
+        line("decant render a.tmpl --fixture f.yaml b.hcl -out=o --kv2 kv,/team/kv/ --config c -watch")
+            .unwrap()
+    else {
+        panic!()
+    };
+    let paths: Vec<_> =
+        options.given.iter().map(|given| (given.path.to_str().unwrap(), given.form)).collect();
+    assert_eq!(paths, [("a.tmpl", None), ("b.hcl", None), ("c", Some(Form::Config))]);
+    assert_eq!(options.kv2, ["kv", "team/kv"]);
+    assert!(options.watch && !options.diff && !options.reveal);
+    assert_eq!((options.fixture, options.out), (Some("f.yaml".into()), Some("o".into())));
+    let Command::Check(options) = line("decant check --format=json --strict --kv1 old a").unwrap() else {
+        panic!()
+    };
+    assert!(options.strict && options.format == CheckFormat::Json && options.mounts.other.contains("old"));
+    assert_eq!(refused("decant check").0, 2);
+    assert!(refused("decant render").1.starts_with("there is nothing to look at"));
 }
 
 // Exit codes and words of what can't be followed.

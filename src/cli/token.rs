@@ -79,14 +79,19 @@ fn fail(code: u8, message: &str) -> u8 {
 fn ready(flags: Raw, environment: &Environment) -> Result<(Config, Token), String> {
     let config = resolve::connection(flags, environment)
         .map_err(|problems| problem::list("the settings can't be used", &problems))?;
+    Ok((config, find(environment)?))
+}
+
+/// The token from `VAULT_TOKEN`, or else from a file in the home folder.
+pub(super) fn find(environment: &Environment) -> Result<Token, String> {
     if let Some(said) = environment.vault("TOKEN").filter(|said| !said.value.is_empty()) {
-        return Ok((config, Token::new(said.value)));
+        return Ok(Token::new(said.value));
     }
     let home = environment.get("HOME").filter(|home| !home.is_empty()).unwrap_or("/home/vault");
     for name in TOKEN_FILES {
         let path = PathBuf::from(home).join(name);
         match std::fs::read_to_string(&path).map(zeroize::Zeroizing::new) {
-            Ok(text) if !text.trim().is_empty() => return Ok((config, Token::new(&text))),
+            Ok(text) if !text.trim().is_empty() => return Ok(Token::new(&text)),
             Err(trouble) if trouble.kind() != std::io::ErrorKind::NotFound => {
                 return Err(format!("can't read the token file {}: {trouble}", path.display()));
             }

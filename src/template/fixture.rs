@@ -164,7 +164,7 @@ impl Host for FixtureHost<'_> {
 }
 
 /// Turns `{"$number": "x"}` into numbers.
-fn numbers(value: Value) -> Value {
+pub fn numbers(value: Value) -> Value {
     match &value {
         Value::Map(map) => {
             if map.len() == 1
@@ -194,7 +194,7 @@ fn texts(of: &Value, key: &str) -> Vec<String> {
 }
 
 /// An answer in Go's field names. Anything but an object is the empty answer.
-fn secret(of: &Value) -> Secret {
+pub fn secret(of: &Value) -> Secret {
     let auth = of.get("Auth").filter(|auth| auth.as_map().is_some());
     Secret {
         request_id: text(of, "RequestID"),
@@ -224,7 +224,7 @@ fn secret(of: &Value) -> Secret {
 }
 
 /// A listing; anything but a list is an answer without names.
-fn listing(names: &Value) -> Secret {
+pub fn listing(names: &Value) -> Secret {
     match names {
         Value::List(_) => {
             let data: Map = [("keys".into(), names.clone())].into();

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use self::{
     error::TemplateError,
     go::{
+        calls::{self, Asks, CalledPath, SecretCall},
         ctx::{Ctx, Settings},
         exec,
         funcs::{Func, Registry},
@@ -133,6 +134,20 @@ impl Template {
         match &self.body {
             Body::Go { trees, .. } => literal::requests(trees).into_iter().map(request).collect(),
             Body::Default { path, params, .. } => vec![request((Verb::Read, path.clone(), params.clone()))],
+        }
+    }
+
+    /// Every place of the text that asks the server for something, conditions or not.
+    pub fn calls(&self) -> Vec<SecretCall> {
+        match &self.body {
+            Body::Go { text, trees } => calls::calls(trees, text),
+            Body::Default { path, .. } => vec![SecretCall {
+                function: "secret",
+                asks: Asks::Read,
+                path: CalledPath::Known(path.clone()),
+                line: 1,
+                column: 1,
+            }],
         }
     }
 

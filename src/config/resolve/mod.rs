@@ -43,6 +43,21 @@ pub fn connection(flags: Raw, environment: &Environment) -> Result<Config, Vec<P
     settle(merge::overlay(variables, flags), environment, Findings::default())
 }
 
+/// What templates need, for commands that render them without a login of their own: neither a login nor anything
+/// else that only a running agent needs has to be there, or right.
+///
+/// # Errors
+/// Everything about the server and the templates that can't be used, and all warnings.
+pub fn for_templates(said: Raw, flags: Raw, environment: &Environment) -> Result<Config, Vec<Problem>> {
+    let variables = env::read(environment)?;
+    let mut raw = merge::overlay(merge::overlay(said, variables), flags);
+    let login = raw.auto_auth.take().and_then(|login| login.method);
+    // Requests go to the login's namespace where no other is said.
+    raw.vault.namespace = raw.vault.namespace.or_else(|| login.and_then(|method| method.namespace));
+    raw.log = Default::default();
+    settle(raw, environment, Findings::default())
+}
+
 fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Result<Config, Vec<Problem>> {
     let method = raw.auto_auth.as_ref().and_then(|said| said.method.as_ref());
     let config = Config {

@@ -2,6 +2,7 @@
 
 pub mod ast;
 mod call;
+pub mod calls;
 pub mod compare;
 pub mod ctx;
 mod eval;

@@ -1,0 +1,86 @@
+//! What `render` and `check` are to look at, and with which settings.
+
+use std::path::PathBuf;
+
+use super::{CheckFormat, CheckOptions, RenderOptions, Usage, asked::Asked};
+use crate::laptop::{
+    input::{Bare, Form, Given},
+    policy::Mounts,
+};
+
+/// Flags that say what a file is.
+const FORMS: [(&str, Form); 4] = [
+    ("template", Form::Template),
+    ("config", Form::Config),
+    ("manifest", Form::Manifest),
+    ("annotations", Form::Annotations),
+];
+
+impl Asked {
+    /// Options of `render`.
+    pub(super) fn render(&self) -> Result<RenderOptions, Usage> {
+        Ok(RenderOptions {
+            given: self.given()?,
+            bare: self.bare()?,
+            fixture: self.text("fixture").map(PathBuf::from),
+            kv2: self.mounts("kv2"),
+            out: self.text("out").map(PathBuf::from),
+            diff: self.is_set("diff")?,
+            watch: self.is_set("watch")?,
+            reveal: self.is_set("reveal")?,
+            flags: Box::new(self.settings()?),
+        })
+    }
+
+    /// Options of `check`.
+    pub(super) fn check(&self) -> Result<CheckOptions, Usage> {
+        let format = match self.text("format") {
+            None | Some("text") => CheckFormat::Text,
+            Some("json") => CheckFormat::Json,
+            Some("hcl") => CheckFormat::Hcl,
+            Some(other) => {
+                return Err(self.wrong(&format!("{other:?} is no -format: expected text, json or hcl")));
+            }
+        };
+        Ok(CheckOptions {
+            given: self.given()?,
+            bare: self.bare()?,
+            mounts: Mounts {
+                kv2: self.mounts("kv2").into_iter().collect(),
+                other: self.mounts("kv1").into_iter().collect(),
+            },
+            format,
+            strict: self.is_set("strict")?,
+        })
+    }
+
+    fn given(&self) -> Result<Vec<Given>, Usage> {
+        let words = self.rest.iter().map(|word| Given { path: word.into(), form: None });
+        let said = FORMS.iter().flat_map(|(flag, form)| {
+            self.paths(flag).into_iter().map(|path| Given { path, form: Some(*form) })
+        });
+        let given: Vec<Given> = words.chain(said).collect();
+        if given.is_empty() {
+            return Err(
+                self.wrong("there is nothing to look at: name a template, a configuration or a manifest")
+            );
+        }
+        Ok(given)
+    }
+
+    fn bare(&self) -> Result<Bare, Usage> {
+        Ok(Bare {
+            left: self.text("left-delimiter").map(str::to_owned),
+            right: self.text("right-delimiter").map(str::to_owned),
+            error_on_missing_key: self.is_set("error-on-missing-key")?,
+        })
+    }
+
+    fn mounts(&self, flag: &str) -> Vec<String> {
+        let said = self.matches.get_many::<String>(flag).into_iter().flatten();
+        said.flat_map(|list| list.split(','))
+            .map(|mount| mount.trim().trim_matches('/').to_owned())
+            .filter(|mount| !mount.is_empty())
+            .collect()
+    }
+}

@@ -1,0 +1,70 @@
+use std::path::PathBuf;
+
+use super::*;
+use crate::{
+    config::{env::Environment, raw::Raw},
+    laptop::{
+        input::{self, Bare, Given, How, Purpose},
+        report,
+    },
+};
+
+/// What `check` says about these files; the folder's own name is cut off.
+fn checked(files: &[(&str, &str)]) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    let given: Vec<Given> = files
+        .iter()
+        .map(|(name, text)| {
+            let path: PathBuf = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            Given { path, form: None }
+        })
+        .collect();
+    let (bare, flags, environment) = (Bare::default(), Raw::default(), Environment::default());
+    let how = How { purpose: Purpose::Check, bare: &bare, flags: &flags, environment: &environment };
+    check(input::read(&given, how), Mounts::default())
+}
+
+fn methods(report: &Report) -> Vec<String> {
+    let requests = report.units.iter().flat_map(|unit| &unit.templates).flat_map(|one| &one.requests);
+    requests.map(|one| format!("{} {}:{}", one.method, one.line, one.paths.len())).collect()
+}
+
+#[test]
+fn every_request_is_listed_with_its_method() {
+    let report = checked(&[(
+        "a.tmpl",
+        "{{ secret \"kv/data/a\" }}\n{{ if env \"X\" }}{{ secrets \"kv/metadata/\" }}{{ end }}\n\
+         {{ pkiCert \"pki/issue/w\" \"ttl=1h\" }}{{ secret \"transit/sign/k\" \"input=x\" }}{{ secret (env \"P\") }}{{ secret \"secret/x\" }}",
+    )]);
+    assert_eq!(methods(&report), ["GET 1:1", "LIST 2:1", "PUT 3:1", "PUT 3:1", "GET 3:0", "GET 3:2"]);
+    assert!(report.policy.contains("computed at run time") && report.policy.contains("secret (env \"P\")"));
+}
+
+#[test]
+fn a_broken_template_does_not_hide_the_others() {
+    let report = checked(&[("a.tmpl", "{{ secrt \"kv/a\" }}"), ("b.tmpl", "{{ secret \"kv/data/b\" }}")]);
+    assert_eq!((report.count(Severity::Error), report.units.len()), (1, 2));
+    let finding = &report.units[0].findings[0];
+    assert!(
+        finding.what.contains("\"secrt\" not defined")
+            && finding.hint.as_deref().is_some_and(|hint| hint.contains("secret"))
+    );
+    assert!(matches!(&finding.place, Some(Origin::File { line: 1, column: 4, .. })), "{:?}", finding.place);
+    assert!(report.policy.contains("kv/data/b"));
+}
+
+#[test]
+fn json_has_places_requests_and_the_policy() {
+    let report = checked(&[("a.tmpl", "{{ secret \"kv/data/a\" }}{{ secret \"kv/../b\" }}")]);
+    let json: serde_json::Value = serde_json::from_str(&report::json(&report)).unwrap();
+    assert_eq!((&json["errors"], &json["warnings"]), (&1.into(), &0.into()));
+    let unit = &json["units"][0];
+    assert_eq!((&unit["findings"][0]["line"], &unit["findings"][0]["column"]), (&1.into(), &28.into()));
+    let request = &unit["templates"][0]["requests"][0];
+    assert_eq!(
+        (&request["method"], &request["path"], &request["line"]),
+        (&"GET".into(), &"kv/data/a".into(), &1.into())
+    );
+    assert!(json["policy"].as_str().unwrap().starts_with("path \"kv/data/a\""));
+}
