@@ -1,5 +1,6 @@
 //! `render` and `check` as people call them: the examples, what is printed and written, messages, exit codes.
 #![expect(clippy::disallowed_methods, reason = "runs the program and lays out its files")]
+#![expect(clippy::unwrap_used, reason = "a test says what broke by ending")]
 
 use std::{
     fs,
