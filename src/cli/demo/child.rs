@@ -58,6 +58,17 @@ impl Child {
         self.process.id()
     }
 
+    /// Whether it has ended; an agent keeps its log open until then.
+    pub(super) fn is_over(&self) -> bool {
+        self.lines.has_changed().is_err()
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn fate(&mut self) -> Option<String> {
+        let status = self.process.try_wait().ok()??;
+        Some(format!("`{}` has ended: {status}", self.name))
+    }
+
     /// What it has printed after the first `from` lines.
     pub(super) fn lines(&self, from: usize) -> Vec<String> {
         self.lines.borrow().iter().skip(from).cloned().collect()

@@ -63,8 +63,9 @@ async fn play(screen: Screen, temp: PathBuf, clock: Clock) -> Result<(), Failure
     };
     if told.is_err() {
         stage.screen.failed("this step did not hold; cleaning up");
-        for line in stage.child.iter().flat_map(|child| child.last_lines(LAST_LINES)) {
-            stage.screen.log(&line);
+        if let Some(child) = &mut stage.child {
+            child.last_lines(LAST_LINES).iter().for_each(|line| stage.screen.log(line));
+            child.fate().iter().for_each(|fate| stage.screen.line(fate));
         }
     }
     stage.clear_up().await;

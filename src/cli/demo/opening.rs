@@ -213,8 +213,7 @@ pub(super) async fn sidecar_takes_over(stage: &mut Stage) -> Result<Credential, 
         return Err(Failure::new("the file db", "a user of the sidecar's own", "that of init"));
     }
     show_file(stage, "db");
-    let pid = stage.child()?.pid().map(|pid| pid.to_string());
-    let pid = pid.ok_or_else(|| Failure::new("the sidecar", "that it runs", "it has ended"))?;
+    let pid = stage.still_runs()?;
     stage.screen.verified(&format!(
         "process {pid} runs, with a login of its own and therefore a database user of its own"
     ));

@@ -2,7 +2,12 @@
 
 use std::{fmt, time::Duration};
 
-use super::{child::Child, pod::Pod, screen::Screen, server::DevServer};
+use super::{
+    child::Child,
+    pod::Pod,
+    screen::{Screen, masked},
+    server::DevServer,
+};
 use crate::clock::Clock;
 
 /// How long one thing is waited for. Used up only by a run that fails.
@@ -70,11 +75,24 @@ impl Stage {
 
     /// Waits until the rendered file has just these contents.
     pub(super) async fn file_becomes(&self, name: &str, contents: &str) -> Result<(), Failure> {
-        let right = || self.pod.rendered(name).filter(|now| now == contents).map(drop);
-        until(right).await.ok_or_else(|| {
-            let got = self.pod.rendered(name).unwrap_or_else(|| "no such file".to_owned());
-            Failure::new(format!("the file {name}"), contents, got)
-        })
+        let look = || {
+            // In this order: what a process has written before its end counts.
+            let is_over = self.child.as_ref().is_some_and(Child::is_over);
+            let is_right = self.pod.rendered(name).is_some_and(|now| now == contents);
+            (is_right || is_over).then_some(is_right)
+        };
+        if until(look).await == Some(true) {
+            return Ok(());
+        }
+        let got = self.pod.rendered(name).unwrap_or_else(|| "no such file".to_owned());
+        Err(Failure::new(format!("the file {name}"), masked(contents), masked(&got)))
+    }
+
+    /// Fails unless the process under way still runs; answers its id.
+    pub(super) fn still_runs(&mut self) -> Result<u32, Failure> {
+        let child = self.child()?;
+        let id = child.pid().filter(|_| !child.is_over());
+        id.ok_or_else(|| Failure::new("the sidecar", "that it runs", "it has ended"))
     }
 
     /// Ends and removes everything that is still there, in whatever state.
