@@ -11,6 +11,8 @@ use nix::{
     unistd::Pid,
 };
 
+use super::harness::process::binary;
+
 /// A word of each headline.
 const HEADLINES: [&str; 9] = [
     "1/9 A Vault starts",
@@ -27,7 +29,7 @@ const HEADLINES: [&str; 9] = [
 /// Temporary files go there, where the demo doesn't find a folder in memory; settings of the user's must not matter.
 #[expect(clippy::disallowed_methods, reason = "whole-program tests start programs")]
 fn demo(temp: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_decant"));
+    let mut command = Command::new(binary());
     command.arg("demo").env_clear().env("TMPDIR", temp).env("TERM", "xterm");
     command.env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_LOG_LEVEL", "nonsense");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
