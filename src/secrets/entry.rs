@@ -181,6 +181,11 @@ impl Entry {
         self.failed.as_ref()
     }
 
+    /// Whether the request that is out is a renewal.
+    pub const fn is_renewing(&self) -> bool {
+        matches!(self.phase, Phase::InFlight(Next::Renew))
+    }
+
     /// When something happens next, if that is known.
     pub const fn next_at(&self) -> Option<Instant> {
         match self.phase {

@@ -19,7 +19,12 @@ use super::{
     schedule::{LONGEST_SLEEP, Policy, Settings},
     snapshot::{Failed, Held, Snapshot},
 };
-use crate::{auth::TokenState, chance::Chance, clock::Clock, vault::secret::Secret};
+use crate::{
+    auth::TokenState,
+    chance::Chance,
+    clock::Clock,
+    vault::{lifetime, secret::Secret},
+};
 
 /// The store's end of its channels.
 pub struct Store<F> {
@@ -194,10 +199,8 @@ impl<F: Fetch> Store<F> {
         }
         let mut news = Vec::new();
         for (request, serial, result) in landed {
-            if self.slots.get(&request).is_none_or(|slot| slot.serial != serial) {
-                continue;
-            }
-            note(&request, &result);
+            let Some(slot) = self.slots.get(&request).filter(|slot| slot.serial == serial) else { continue };
+            note(&request, &result, slot.entry.is_renewing());
             self.feed(&request, EntryEvent::Answered(result));
             if let Some(slot) = self.slots.get(&request) {
                 news.push((request, slot.entry.good().cloned(), failed_view(&slot.entry)));
@@ -302,8 +305,12 @@ fn same_meaning(a: &Secret, b: &Secret) -> bool {
         && a.wrap_info == b.wrap_info
 }
 
-fn note(request: &SecretRequest, result: &Result<Answer, Failure>) {
+fn note(request: &SecretRequest, result: &Result<Answer, Failure>, renewal: bool) {
     match result {
+        Ok(Answer { secret, .. }) if renewal => {
+            let left = lifetime::lease_duration(secret).as_secs();
+            info!(target: "agent.store", %request, left, "renewed the lease");
+        }
         Ok(Answer { secret, .. }) if secret.lease_id.is_empty() => {
             debug!(target: "agent.store", %request, "secret is here")
         }
