@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    Extent,
     contest::Side,
     measure,
     server::{self, Server},
@@ -18,18 +19,10 @@ use crate::{
 
 /// Time for the first render of all.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Time between the last file and the first look.
-const SETTLE: Duration = Duration::from_secs(5);
-
 /// Starts all, waits, looks twice.
-pub(crate) fn table(
-    server: &Server,
-    sides: &[Side],
-    sizes: &[usize],
-    window: Duration,
-) -> Result<Table, String> {
+pub(crate) fn table(server: &Server, sides: &[Side], extent: &Extent) -> Result<Table, String> {
     let mut stays = Vec::new();
-    for &templates in sizes {
+    for &templates in &extent.stay {
         for side in sides {
             if let Side::Program { name, path } = side {
                 stays.push(Stay::start(server, (*name, path.clone()), templates)?);
@@ -43,15 +36,19 @@ pub(crate) fn table(
         }
         sleep(Duration::from_millis(50));
     }
-    sleep(SETTLE);
+    sleep(extent.settle);
     let before: Vec<Look> = stays.iter().map(Stay::look).collect::<Result<_, _>>()?;
-    sleep(window);
-    let title = format!("idle sidecar, one look over {} s", window.as_secs());
+    sleep(extent.window);
+    let title = format!(
+        "idle sidecar, one look over {} s, {} s after the first render",
+        extent.window.as_secs(),
+        extent.settle.as_secs()
+    );
     let columns = ["", "RSS MB", "PSS MB", "private MB", "threads", "CPU ms/min", "wake-ups/min"];
     let mut table = Table::new(&title, &columns);
     for (stay, before) in stays.iter().zip(before) {
         let now = stay.look()?;
-        let per_minute = 60.0 / window.as_secs_f64();
+        let per_minute = 60.0 / extent.window.as_secs_f64();
         let mega = f64::from(1 << 10);
         table.row(&[
             &format!("{}, {} templates", stay.name, stay.templates),

@@ -40,7 +40,9 @@ struct Extent {
     once: Vec<(usize, usize)>,
     /// Numbers of templates for runs that stay.
     stay: Vec<usize>,
-    /// How long those that stay are looked at.
+    /// How long those that stay are left alone before the first look …
+    settle: Duration,
+    /// … and how long until the second.
     window: Duration,
 }
 
@@ -49,12 +51,19 @@ impl Extent {
         Self {
             once: vec![(1, 21), (10, 15), (100, 9), (500, 5)],
             stay: vec![1, 10, 100],
+            // Until connections that nobody uses are closed, which takes decant a minute.
+            settle: Duration::from_secs(65),
             window: Duration::from_secs(60),
         }
     }
 
     fn quick(templates: usize) -> Self {
-        Self { once: vec![(templates, 5)], stay: vec![templates], window: Duration::from_secs(15) }
+        Self {
+            once: vec![(templates, 5)],
+            stay: vec![templates],
+            settle: Duration::from_secs(5),
+            window: Duration::from_secs(15),
+        }
     }
 }
 
@@ -109,10 +118,10 @@ fn figures(extent: &Extent) -> Result<(), String> {
         let contest = Contest { server: &server, templates, rounds, limit: left / 2 };
         println!("{}", contest.run(&sides)?);
     }
-    if BUDGET.saturating_sub(started.elapsed()) < extent.window {
+    if BUDGET.saturating_sub(started.elapsed()) < extent.settle + extent.window {
         println!("*** SKIPPED: runs that stay, the time for all figures is used up. ***\n");
     } else {
-        println!("{}", idle::table(&server, &sides, &extent.stay, extent.window)?);
+        println!("{}", idle::table(&server, &sides, extent)?);
     }
     if peer.is_none() {
         println!("*** SKIPPED: no peer, because PEER_BIN is not set. ***");
