@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 use serde_json::{Map, Value, json};
 
 use super::{
-    answer::{Answer, Outcome, Refusal},
+    answer::{Answer, Outcome, Refusal, list_of_errors},
     call::{Operation, Visit},
     certificate::{self, Chain, Facts},
     fields::Fields,
@@ -83,7 +83,7 @@ impl Cert {
             ("config", Operation::Read) => Answer::data(&json!({
                 "disable_binding": self.disable_binding,
                 "enable_identity_alias_metadata": false,
-                "ocsp_cache_size": 100,
+                "ocsp_cache_size": 0,
             })),
             ("certs" | "config" | "login", _) => Err(Refusal::unsupported_operation()),
             _ => Err(Refusal::unsupported_path()),
@@ -98,13 +98,10 @@ impl Cert {
         peer: &Peer,
         now: Moment,
     ) -> Result<TokenSpec, Refusal> {
-        let own = peer
-            .certificates
-            .first()
-            .ok_or_else(|| Refusal::new(500, "tls connection required and no client certificate found"))?;
+        let own = shown_by(peer)?;
         let facts = Facts::of(own).ok_or_else(Refusal::internal)?;
         let asked = fields.text("name").to_lowercase();
-        let (name, role) = self.matching(&asked, peer, &facts, now).map_err(Refusal::bad)?;
+        let (name, role) = self.matching(&asked, peer, &facts, now)?;
         let meta = BTreeMap::from([
             ("authority_key_id", facts.authority_key_id),
             ("cert_name", name.clone()),
@@ -122,23 +119,27 @@ impl Cert {
         Ok(TokenSpec { bound_to: Some(fingerprint(own)), ..spec })
     }
 
-    /// The lifetime that a renewal of a login's token gets: only with the certificate that logged in.
-    pub(super) fn renewal(&self, token: &Token, peer: &Peer, now: Moment) -> Result<Limits, String> {
+    /// The lifetime that a renewal of a login's token gets: only with the certificate that logged in. `None` when the
+    /// role is gone, which the original answers with nothing at all.
+    pub(super) fn renewal(&self, token: &Token, peer: &Peer, now: Moment) -> Result<Option<Limits>, Refusal> {
+        let failed = |why: &str| Refusal::new(500, list_of_errors(&format!("failed to renew entry: {why}")));
         let name = token.spec.role.clone().unwrap_or_default();
-        let role = self.roles.get(&name).ok_or("no such certificate any more")?;
-        if self.disable_binding {
-            return Ok(role.token.limits);
+        let Some(role) = self.roles.get(&name) else { return Ok(None) };
+        if !role.token.earns(&token.spec.policies) {
+            return Err(failed("policies have changed, not renewing"));
         }
-        let own =
-            peer.certificates.first().ok_or("tls connection required and no client certificate found")?;
-        let facts = Facts::of(own).ok_or("failed to parse certificate")?;
+        if self.disable_binding {
+            return Ok(Some(role.token.limits));
+        }
+        let own = shown_by(peer)?;
+        let facts = Facts::of(own).ok_or_else(Refusal::internal)?;
         self.matching(&name, peer, &facts, now)?;
         if token.spec.bound_to.as_ref() != Some(&fingerprint(own)) {
-            return Err(
-                "client identity during renewal not matching client identity used during login".into()
-            );
+            return Err(failed(
+                "client identity during renewal not matching client identity used during login",
+            ));
         }
-        Ok(role.token.limits)
+        Ok(Some(role.token.limits))
     }
 
     /// The role that the certificate fits: one that names it alone, else one whose authority signed it.
@@ -148,22 +149,36 @@ impl Cert {
         peer: &Peer,
         facts: &Facts,
         now: Moment,
-    ) -> Result<(&String, &Role), &'static str> {
+    ) -> Result<(&String, &Role), Refusal> {
         let mut roles = self.roles.iter().filter(|(name, _)| asked.is_empty() || asked == name.as_str());
         let same = |role: &Role| !role.is_ca && peer.certificates.first() == Some(&role.trusted);
         if let Some(found) = roles.clone().find(|(_, role)| same(role) && role.fits(facts)) {
             return Ok(found);
         }
-        let signed = |role: &Role| {
-            role.is_ca && certificate::chain(&peer.certificates, &role.trusted, now) == Chain::Trusted
+        let chain = |role: &Role| match role.is_ca {
+            true => certificate::chain(&peer.certificates, &role.trusted, now),
+            false => Chain::Unknown,
         };
-        if !roles.clone().any(|(_, role)| signed(role)) {
-            return Err("invalid certificate or no client certificate supplied");
+        let chains: Vec<Chain> = roles.clone().map(|(_, role)| chain(role)).collect();
+        let unusable = |why: &str| {
+            Err(Refusal::new(500, format!("failed to verify client's certificate: x509: certificate {why}")))
+        };
+        if !chains.contains(&Chain::Trusted) {
+            return match chains.into_iter().find(|chain| *chain != Chain::Unknown) {
+                Some(Chain::WrongUse) => unusable("specifies an incompatible key usage"),
+                Some(Chain::WrongTime) => unusable("has expired or is not yet valid"),
+                _ => Err(Refusal::bad("invalid certificate or no client certificate supplied")),
+            };
         }
-        roles
-            .find(|(_, role)| signed(role) && role.fits(facts))
-            .ok_or("no chain matching all constraints could be found for this login certificate")
+        roles.find(|(_, role)| chain(role) == Chain::Trusted && role.fits(facts)).ok_or_else(|| {
+            Refusal::bad("no chain matching all constraints could be found for this login certificate")
+        })
     }
+}
+
+/// The client's own certificate.
+fn shown_by(peer: &Peer) -> Result<&CertificateDer<'static>, Refusal> {
+    peer.certificates.first().ok_or_else(|| Refusal::bad("no client certificate found"))
 }
 
 impl Role {
@@ -230,3 +245,6 @@ fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     let bytes: String = certificate.iter().map(|byte| format!("{byte:02x}")).collect();
     uid_of(&["certificate", &bytes])
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use rustls::{
-    RootCertStore,
+    CertificateError, RootCertStore,
     crypto::ring,
     pki_types::{CertificateDer, UnixTime, pem::PemObject},
     server::WebPkiClientVerifier,
@@ -83,13 +83,17 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
 }
 
-/// Why a chain of certificates leads nowhere.
+/// Where a chain of certificates leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chain {
-    /// It leads to the authority.
+    /// To the authority.
     Trusted,
-    /// It doesn't, or it is not for clients.
+    /// Nowhere.
     Unknown,
+    /// The certificate is not for clients.
+    WrongUse,
+    /// It has expired, or is not valid yet.
+    WrongTime,
 }
 
 /// Whether the chain (the client's own first) leads to `authority` and is valid at `now`.
@@ -108,6 +112,16 @@ pub(super) fn chain(
     let now = UnixTime::since_unix_epoch(Duration::from_secs(now.seconds()));
     match verifier.map(|verifier| verifier.verify_client_cert(own, others, now)) {
         Ok(Ok(_)) => Chain::Trusted,
+        Ok(Err(rustls::Error::InvalidCertificate(why))) => match why {
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                Chain::WrongUse
+            }
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => Chain::WrongTime,
+            _ => Chain::Unknown,
+        },
         Ok(Err(_)) | Err(_) => Chain::Unknown,
     }
 }

@@ -35,6 +35,11 @@ impl Fields {
         }
     }
 
+    /// Fields that the server itself makes.
+    pub(super) fn from_map(map: Map) -> Self {
+        Self(Arc::new(map))
+    }
+
     /// Query parameters, as strings.
     pub(super) fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let map =

@@ -141,6 +141,11 @@ fn call(
     body: &[u8],
 ) -> Result<Call, Refusal> {
     let wrap = wrap_ttl(headers)?;
+    let namespace =
+        headers.get("x-vault-namespace").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !matches!(namespace.trim_matches('/'), "" | "root") {
+        return Err(Refusal::new(404, "namespace not found"));
+    }
     let no_such_method = || Refusal { status: 405, errors: Vec::new() };
     let mut pairs = pairs(query.unwrap_or_default());
     let listing = pairs.iter().any(|(key, value)| key == "list" && matches!(value.as_str(), "true" | "1"));

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,6 +14,7 @@ use super::{
     call::{Operation, Visit},
     fields::{Fields, Json, JsonMap},
     folder,
+    kv2_words::{bad_version, bare_root, invalid_path, not_a_map},
     lifetime::shown,
     moment::Moment,
 };
@@ -66,12 +68,6 @@ struct VersionBody<'a> {
     version: u64,
 }
 
-#[derive(Serialize)]
-struct DataBody<'a> {
-    data: Option<Box<RawValue>>,
-    metadata: VersionBody<'a>,
-}
-
 impl Kv2 {
     pub(super) fn exists(&self, path: &str) -> bool {
         match path.split_once('/') {
@@ -87,10 +83,12 @@ impl Kv2 {
             ("config", Operation::Read) => self.read_config(),
             ("config", Operation::Write) => self.write_config(visit.fields),
             ("data", Operation::Read) if visit.path == "data" => bare_root(),
-            ("data", Operation::Read) => self.read(path, visit, plain),
+            ("data", Operation::Read) => self.read(path, visit, "data", plain),
             ("data", Operation::Write) => self.write(path, visit),
+            ("data", Operation::Patch) => self.patch(path, visit),
+            ("metadata", Operation::Patch) => self.patch_metadata(path, visit),
             ("data", Operation::Delete) => self.delete_latest(path, visit.now),
-            ("subkeys", Operation::Read) => self.read(path, visit, keys_only),
+            ("subkeys", Operation::Read) => self.read(path, visit, "subkeys", keys_only),
             ("delete", Operation::Write) => {
                 self.mark(path, visit, "No version number provided", |version, now| {
                     if !version.destroyed && !version.gone(now) {
@@ -125,6 +123,7 @@ impl Kv2 {
         &self,
         path: &str,
         visit: &Visit<'_>,
+        name: &'static str,
         shape: fn(&Value) -> Result<Box<RawValue>, Refusal>,
     ) -> Outcome {
         let asked = match visit.fields.text("version").as_str() {
@@ -137,11 +136,13 @@ impl Kv2 {
         let version = secret.versions.get(&number).ok_or_else(Refusal::nothing)?;
         let gone = version.destroyed || version.gone(visit.now);
         let data = if gone || version.data == Value::Null { None } else { Some(shape(&version.data)?) };
-        let answer = Answer::data(&DataBody { data, metadata: secret.describe(number, version) })?;
+        let body =
+            BTreeMap::from([(name, data), ("metadata", Some(raw(&secret.describe(number, version))?))]);
+        let answer = Answer::data(&body)?;
         Ok(if gone { answer.with_status(404) } else { answer })
     }
 
-    fn write(&mut self, path: &str, visit: &Visit<'_>) -> Outcome {
+    pub(super) fn write(&mut self, path: &str, visit: &Visit<'_>) -> Outcome {
         if path.is_empty() {
             return Err(Refusal::bad("missing path"));
         }
@@ -158,6 +159,26 @@ impl Kv2 {
         let number = secret.add(data, &defaults, visit.now);
         let version = secret.versions.get(&number).ok_or_else(Refusal::internal)?;
         Answer::data(&secret.describe(number, version))
+    }
+
+    /// The current version's data, `None` if it is deleted, and what a write of it answered; `None` without a version.
+    pub(super) fn current(
+        &self,
+        path: &str,
+        now: Moment,
+    ) -> Result<Option<(Option<Arc<Map>>, Answer)>, Refusal> {
+        let Some(secret) = self.secrets.get(path) else { return Ok(None) };
+        let Some(version) = secret.versions.get(&secret.current) else { return Ok(None) };
+        let data = match &version.data {
+            Value::Map(map) if !version.destroyed && !version.gone(now) => Some(Arc::clone(map)),
+            _ => None,
+        };
+        Ok(Some((data, Answer::data(&secret.describe(secret.current, version))?)))
+    }
+
+    /// The custom metadata of a secret that is there.
+    pub(super) fn custom_metadata(&self, path: &str) -> Option<Fields> {
+        self.secrets.get(path).map(|secret| secret.custom.clone().unwrap_or_default())
     }
 
     fn delete_latest(&mut self, path: &str, now: Moment) -> Outcome {
@@ -183,7 +204,7 @@ impl Kv2 {
         if numbers.is_empty() {
             return Err(Refusal::bad(missing));
         }
-        let secret = self.secrets.get_mut(path).ok_or_else(Refusal::nothing)?;
+        let Some(secret) = self.secrets.get_mut(path) else { return Ok(Answer::empty()) };
         for number in numbers {
             if let Some(version) = secret.versions.get_mut(&number) {
                 change(version, visit.now);
@@ -221,7 +242,7 @@ impl Kv2 {
         }))
     }
 
-    fn write_metadata(&mut self, path: &str, visit: &Visit<'_>) -> Outcome {
+    pub(super) fn write_metadata(&mut self, path: &str, visit: &Visit<'_>) -> Outcome {
         if path.is_empty() {
             return Err(Refusal::bad("missing path"));
         }
@@ -349,43 +370,4 @@ fn check_cas(options: &Fields, required: bool, current: u64) -> Result<(), Refus
             Some(_) => Err(Refusal::bad("check-and-set parameter did not match the current version")),
         },
     }
-}
-
-fn bad_version() -> Refusal {
-    Refusal::bad(
-        "Field validation failed: error converting input for field \"version\": '' cannot parse value as 'int': \
-         strconv.ParseInt: invalid syntax",
-    )
-}
-
-fn not_a_map(value: &Value) -> Refusal {
-    let kind = match value {
-        Value::String(_) => "string",
-        Value::Number(_) => "json.Number",
-        Value::Bool(_) => "bool",
-        _ => "[]interface {}",
-    };
-    Refusal::bad(format!(
-        "error converting input for field \"data\": '' expected type 'map[string]interface {{}}', got \
-         unconvertible type '{kind}'"
-    ))
-}
-
-fn bare_root() -> Outcome {
-    let answer = Answer::secret(super::answer::SecretBody::default()).with_status(404);
-    Ok(answer.warn("Non-listing operations on the root of a K/V v2 mount are not supported."))
-}
-
-fn invalid_path(operation: Operation) -> Outcome {
-    let verb = match operation {
-        Operation::List => "list",
-        Operation::Delete => "delete",
-        Operation::Write | Operation::Patch => "put",
-        Operation::Read | Operation::Head => "get",
-    };
-    let answer = Answer::secret(super::answer::SecretBody::default()).with_status(404);
-    Ok(answer.warn(format!(
-        "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to \
-         use. If using the OpenBao CLI, use 'bao kv {verb}' for this operation."
-    )))
 }

@@ -50,7 +50,7 @@ impl Leases {
         spec: &LeaseSpec,
         now: Moment,
     ) -> (Lease, Option<String>) {
-        let (granted, warning) = spec.limits.grant(Duration::ZERO, now, now);
+        let (granted, warning) = spec.limits.first(now);
         let lease = Lease {
             id: format!("{path}/{}", random_text::<24>()),
             path: path.to_owned(),
@@ -80,7 +80,12 @@ impl Leases {
         if !lease.renewable {
             return Err(Refusal::bad("lease is not renewable"));
         }
-        let (granted, warning) = lease.limits.grant(asked, lease.issued, now);
+        let past = || {
+            Refusal::bad(
+                "failed to renew entry: resp: (*logical.Response)(nil) err: past the max TTL, cannot renew",
+            )
+        };
+        let (granted, warning) = lease.limits.grant(asked, lease.issued, now).ok_or_else(past)?;
         self.due.remove(&(lease.expires, lease.id.clone()));
         lease.expires = now.plus(granted);
         lease.last_renewal = Some(now);

@@ -21,14 +21,27 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// What is granted now: the span, and a warning if it is shorter than what was asked for.
-    pub(super) fn grant(&self, asked: Duration, issued: Moment, now: Moment) -> (Duration, Option<String>) {
+    /// What a fresh token or lease gets.
+    pub(super) fn first(&self, now: Moment) -> (Duration, Option<String>) {
+        self.grant(Duration::ZERO, now, now).unwrap_or_default()
+    }
+
+    /// What is granted now: the span, and a warning if it is shorter than what was asked for. `None`: the maximum is
+    /// reached. As in the original, both times count without their fractions, so that is up to a second early.
+    pub(super) fn grant(
+        &self,
+        asked: Duration,
+        issued: Moment,
+        now: Moment,
+    ) -> Option<(Duration, Option<String>)> {
+        let left = |max: Duration| now.whole().until(issued.whole().plus(max));
         if !self.period.is_zero() {
             let left = match self.explicit_max_ttl {
                 Duration::ZERO => self.period,
-                max => rounded(now.until(issued.plus(max))),
+                max => left(max),
             };
-            return (self.period.min(SYSTEM_TTL).min(left), None);
+            let span = self.period.min(SYSTEM_TTL).min(left);
+            return (!span.is_zero()).then_some((span, None));
         }
         let wanted = [asked, self.ttl, SYSTEM_TTL].into_iter().find(|span| !span.is_zero());
         let wanted = wanted.unwrap_or(SYSTEM_TTL);
@@ -36,23 +49,17 @@ impl Limits {
             .into_iter()
             .filter(|span| !span.is_zero())
             .fold(SYSTEM_TTL, Duration::min);
-        let left = rounded(now.until(issued.plus(max)));
-        if wanted <= left {
-            return (wanted, None);
+        let left = left(max);
+        if wanted <= left || left.is_zero() {
+            return (!left.is_zero()).then_some((wanted, None));
         }
         let warning = format!(
             "TTL of \"{}\" exceeded the effective max_ttl of \"{}\"; TTL value is capped accordingly",
             shown(wanted),
             shown(left)
         );
-        (left, Some(warning))
+        Some((left, Some(warning)))
     }
-}
-
-/// To whole seconds; what is not over yet has one left.
-fn rounded(span: Duration) -> Duration {
-    let seconds = span.as_secs() + u64::from(span.subsec_millis() >= 500);
-    Duration::from_secs(seconds.max(u64::from(!span.is_zero())))
 }
 
 /// A span as Go prints it, without trailing zero units: `768h`, `1m40s`.
@@ -83,14 +90,17 @@ mod tests {
     async fn renewal_is_capped_by_the_maximum() {
         let issued = ServerClock::new(Clock::starting_at(UNIX_EPOCH + seconds(1000))).now();
         let limits = Limits { ttl: seconds(60), max_ttl: seconds(100), ..Limits::default() };
-        assert_eq!(limits.grant(Duration::ZERO, issued, issued), (seconds(60), None));
-        let (span, warning) = limits.grant(seconds(7200), issued, issued.plus(seconds(30)));
+        assert_eq!(limits.first(issued), (seconds(60), None));
+        let (span, warning) = limits.grant(seconds(7200), issued, issued.plus(seconds(30))).unwrap();
         assert_eq!(span, seconds(70));
         assert_eq!(
             warning.unwrap(),
             "TTL of \"2h\" exceeded the effective max_ttl of \"1m10s\"; TTL value is capped accordingly"
         );
-        assert_eq!(limits.grant(Duration::ZERO, issued, issued.plus(seconds(200))).0, Duration::ZERO);
+        assert_eq!(limits.grant(Duration::ZERO, issued, issued.plus(seconds(200))), None);
+        let late = |millis| limits.grant(Duration::ZERO, issued, issued.plus(Duration::from_millis(millis)));
+        assert_eq!(late(99_900).unwrap().0, seconds(1));
+        assert_eq!(late(100_000), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -98,9 +108,12 @@ mod tests {
         let issued = ServerClock::new(Clock::starting_at(UNIX_EPOCH + seconds(1000))).now();
         let limits = Limits { period: seconds(600), ..Limits::default() };
         let late = issued.plus(SYSTEM_TTL).plus(SYSTEM_TTL);
-        assert_eq!(limits.grant(seconds(3600), issued, late), (seconds(600), None));
+        assert_eq!(limits.grant(seconds(3600), issued, late), Some((seconds(600), None)));
         let bounded = Limits { explicit_max_ttl: seconds(700), ..limits };
-        assert_eq!(bounded.grant(Duration::ZERO, issued, issued.plus(seconds(400))).0, seconds(300));
+        assert_eq!(
+            bounded.grant(Duration::ZERO, issued, issued.plus(seconds(400))),
+            Some((seconds(300), None))
+        );
     }
 
     #[test]

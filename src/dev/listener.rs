@@ -235,3 +235,6 @@ impl AsyncWrite for Connection {
         self.poll_io(context, AsyncWrite::poll_shutdown, AsyncWrite::poll_shutdown)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,5 @@
 //! Logins of all auth methods, and what a renewal of their tokens may grant.
 
-use std::time::Duration;
-
 use super::{
     answer::{Answer, Outcome, Refusal, list_of_errors},
     call::{Call, Operation},
@@ -49,25 +47,36 @@ impl Core {
         if spec.policies.iter().any(|policy| policy == "root") {
             return Err(Refusal::bad("auth methods cannot create root tokens"));
         }
-        let (granted, warning) = spec.limits.grant(Duration::ZERO, now, now);
+        let (granted, warning) = spec.limits.first(now);
         let token = self.tokens.insert(None, None, spec, granted, now);
         Ok(Answer::auth(token.auth(granted), warning.into_iter().collect()))
     }
 
-    /// The role of a login may have changed since; tokens made by hand keep their own limits.
-    pub(super) fn renewal_limits(&self, token: &Token, peer: &Peer, now: Moment) -> Result<Limits, Refusal> {
-        let (Some(role), Some((mount, _))) = (&token.spec.role, self.mounts.find(&token.spec.path)) else {
-            return Ok(token.spec.limits);
+    /// What bounds a renewal. The role of a login may have changed since; tokens made by hand keep their own limits.
+    /// `None`: nothing is renewed, and nothing said.
+    pub(super) fn renewal_limits(
+        &self,
+        token: &Token,
+        peer: &Peer,
+        now: Moment,
+    ) -> Result<Option<Limits>, Refusal> {
+        let (Some(role), Some((_, mount))) = (&token.spec.role, self.mounts.find(&token.spec.path)) else {
+            return Ok(Some(token.spec.limits));
         };
-        let limits = match self.mounts.get(mount).map(|entry| &entry.engine) {
-            Some(Engine::Kubernetes(method)) => method.renewal(role),
-            Some(Engine::Jwt(method)) => method.renewal(role),
-            Some(Engine::AppRole(method)) => method.renewal(role),
-            Some(Engine::Cert(method)) => method.renewal(token, peer, now),
-            _ => Ok(token.spec.limits),
+        let limits = match &mount.engine {
+            Engine::Kubernetes(method) => method.renewal(role),
+            Engine::Jwt(method) => method.renewal(role),
+            Engine::AppRole(method) => method.renewal(role),
+            Engine::Cert(method) => match method.renewal(token, peer, now)? {
+                Some(limits) => Ok(limits),
+                None => return Ok(None),
+            },
+            Engine::Kv1(_) | Engine::Kv2(_) | Engine::Database(_) | Engine::Cubbyhole(_) | Engine::Core => {
+                Ok(token.spec.limits)
+            }
         };
         let limits = limits
             .map_err(|why| Refusal::new(500, list_of_errors(&format!("failed to renew entry: {why}"))))?;
-        Ok(Limits { explicit_max_ttl: token.spec.limits.explicit_max_ttl, ..limits })
+        Ok(Some(Limits { explicit_max_ttl: token.spec.limits.explicit_max_ttl, ..limits }))
     }
 }

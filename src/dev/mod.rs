@@ -26,6 +26,8 @@ mod jwt_role;
 mod kubernetes;
 mod kv1;
 mod kv2;
+mod kv2_patch;
+mod kv2_words;
 mod lease;
 mod lifetime;
 mod listener;

@@ -21,6 +21,11 @@ impl Moment {
         Self(self.0.saturating_add(span))
     }
 
+    /// This moment without its fraction of a second.
+    pub(super) const fn whole(self) -> Self {
+        Self(Duration::from_secs(self.0.as_secs()))
+    }
+
     /// What is left until `later`; nothing when that is past.
     pub(super) const fn until(self, later: Self) -> Duration {
         later.0.saturating_sub(self.0)

@@ -11,7 +11,7 @@ use super::{
     approle::AppRole,
     cert::Cert,
     database::Database,
-    fields::Fields,
+    fields::{Fields, parse_span},
     jwt::Jwt,
     kubernetes::Kubernetes,
     kv1::Kv1,
@@ -143,13 +143,53 @@ impl Mount {
 
     /// What `sys/mounts/<path>/tune` says about it.
     pub(super) fn tuning(&self) -> Value {
-        json!({
+        let mut body = json!({
             "default_lease_ttl": self.default_ttl().as_secs(),
             "description": self.description,
             "force_no_cache": false,
             "max_lease_ttl": or_system(self.max_ttl).as_secs(),
-            "options": self.options,
-        })
+        });
+        if self.kind == "token" || self.engine.is_method() {
+            body["token_type"] = "default-service".into();
+        }
+        if let Some(options) = self.options.as_ref().filter(|options| !options.is_empty()) {
+            body["options"] = json!(options);
+        }
+        body
+    }
+
+    fn tune(&mut self, fields: &Fields) -> Result<(), Refusal> {
+        let span = |key: &str, known| match fields.text(key).as_str() {
+            "" => Ok(known),
+            "system" => Ok(Duration::ZERO),
+            text => parse_span(text).ok_or_else(|| Refusal::bad(format!("time: invalid duration {text:?}"))),
+        };
+        let default_ttl = span("default_lease_ttl", self.default_ttl)?;
+        let max_ttl = span("max_lease_ttl", self.max_ttl)?;
+        if !max_ttl.is_zero() && default_ttl > max_ttl {
+            return Err(Refusal::bad(format!(
+                "backend max lease TTL of {} would be less than backend default lease TTL of {}",
+                max_ttl.as_secs(),
+                default_ttl.as_secs()
+            )));
+        }
+        match (&self.engine, fields.map("options").text("version").as_str()) {
+            (Engine::Kv2(_), "1") => return Err(Refusal::bad("cannot downgrade mount from version 2")),
+            (Engine::Kv1(_), "2") => {
+                return Err(Refusal::bad("the development server can't upgrade a mount to version 2"));
+            }
+            _ => {}
+        }
+        if !matches!(fields.text("token_type").as_str(), "" | "default-service") {
+            return Err(Refusal::bad(
+                "the development server takes the type of a token from the role, not from the mount",
+            ));
+        }
+        (self.default_ttl, self.max_ttl) = (default_ttl, max_ttl);
+        if fields.get("description").is_some() {
+            self.description = fields.text("description");
+        }
+        Ok(())
     }
 }
 
@@ -235,23 +275,37 @@ impl Mounts {
             }
         };
         let mount = Mount::new(kind, engine, fields)?;
-        if self.table.keys().any(|known| known.starts_with(&path) || path.starts_with(known.as_str())) {
-            return Err(Refusal::bad(format!("path is already in use at {shown}")));
+        if ["auth/", "sys/"].iter().any(|own| shown.starts_with(own)) && !auth {
+            return Err(Refusal::bad(format!("cannot mount {shown:?}")));
+        }
+        let in_the_way =
+            self.table.keys().find(|known| known.starts_with(&path) || path.starts_with(known.as_str()));
+        if let Some(known) = in_the_way {
+            let known = known.strip_prefix("auth/").unwrap_or(known);
+            return Err(Refusal::bad(format!("path is already in use at {known}")));
         }
         self.table.insert(path, mount);
         Ok(())
     }
 
-    /// Takes an engine away; an unknown one is no error.
-    pub(super) fn disable(&mut self, path: &str) -> Result<(), Refusal> {
-        if self
-            .table
-            .get(path)
-            .is_some_and(|mount| matches!(mount.engine, Engine::Core | Engine::Cubbyhole(_)))
-        {
-            return Err(Refusal::bad(format!("cannot unmount {path:?}")));
+    /// Sets what `sys/mounts/<path>/tune` sets; `shown` is the path as the request has it.
+    pub(super) fn tune(&mut self, path: &str, shown: &str, fields: &Fields) -> Result<(), Refusal> {
+        let missing = || Refusal::bad(format!("tune of path {shown:?} failed: no mount entry found"));
+        self.table.get_mut(path).ok_or_else(missing)?.tune(fields)
+    }
+
+    /// Whether the engine can be taken away; the server's own ones can't.
+    pub(super) fn may_go(&self, path: &str) -> Result<(), Refusal> {
+        let own = |mount: &Mount| matches!(mount.engine, Engine::Core | Engine::Cubbyhole(_));
+        match self.table.get(path).is_some_and(own) {
+            true if path == "auth/token/" => Err(Refusal::bad("token credential backend cannot be disabled")),
+            true => Err(Refusal::bad(format!("cannot unmount {path:?}"))),
+            false => Ok(()),
         }
+    }
+
+    /// Takes an engine away; an unknown one is no error.
+    pub(super) fn disable(&mut self, path: &str) {
         self.table.remove(path);
-        Ok(())
     }
 }

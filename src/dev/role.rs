@@ -135,19 +135,28 @@ impl TokenParams {
         }
     }
 
-    /// The token that a login earns.
-    pub(super) fn token(&self, who: Who) -> TokenSpec {
+    /// Whether a login would still earn these policies.
+    pub(super) fn earns(&self, policies: &[String]) -> bool {
+        self.granted() == policies
+    }
+
+    fn granted(&self) -> Vec<String> {
         let mut policies: Vec<String> = self.policies.iter().map(|name| name.to_lowercase()).collect();
         if !self.no_default_policy {
             policies.push("default".into());
         }
         policies.sort_unstable();
         policies.dedup();
+        policies
+    }
+
+    /// The token that a login earns.
+    pub(super) fn token(&self, who: Who) -> TokenSpec {
         let method = who.mount.trim_start_matches("auth/").trim_end_matches('/').replace('/', "-");
         let display_name = if who.name.is_empty() { method } else { format!("{method}-{}", who.name) };
         let batch = self.kind == Kind::Batch;
         TokenSpec {
-            policies,
+            policies: self.granted(),
             limits: self.limits,
             renewable: !batch,
             batch,

@@ -113,3 +113,40 @@ fn seal_status(core: &Core) -> Outcome {
     }
     Answer::bare(200, &body)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header;
+    use serde_json::{Value, json};
+
+    use crate::dev::testing::Bench;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standby_sends_clients_to_the_leader_with_path_and_query() {
+        let bench = Bench::new();
+        let standby = json!({"standby": true, "leader": "https://active.example:8200/"});
+        assert_eq!(bench.control("POST", "standby", standby).await.0, 204);
+        let response = bench.raw("GET", "/v1/secret/data/a?version=1", "root", Value::Null).await;
+        assert_eq!(response.status(), 307);
+        let location = "https://active.example:8200/v1/secret/data/a?version=1";
+        assert_eq!(response.headers()[header::LOCATION], location);
+        assert_eq!(bench.ask("", "GET", "sys/health", Value::Null).await.0, 429);
+        assert_eq!(bench.ask("", "GET", "sys/health?standbyok=true", Value::Null).await.0, 200);
+        let (_, leader) = bench.ask("", "GET", "sys/leader", Value::Null).await;
+        assert_eq!((&leader["ha_enabled"], leader["leader_address"].is_string()), (&json!(true), true));
+        bench.control("POST", "standby", json!({"standby": false})).await;
+        assert_eq!(bench.root("GET", "auth/token/lookup-self", Value::Null).await.0, 200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_leader_or_the_keys_nothing_is_served() {
+        let bench = Bench::new();
+        bench.control("POST", "standby", json!({"standby": true})).await;
+        let (status, error) = bench.root("GET", "auth/token/lookup-self", Value::Null).await;
+        assert_eq!((status, &error["errors"][0]), (503, &json!("no active Vault instance found")));
+        bench.control("POST", "seal", json!({"sealed": true})).await;
+        let (status, error) = bench.root("GET", "auth/token/lookup-self", Value::Null).await;
+        assert_eq!((status, &error["errors"][0]), (503, &json!("Vault is sealed")));
+        assert_eq!(bench.ask("", "GET", "sys/health", Value::Null).await.0, 503);
+    }
+}

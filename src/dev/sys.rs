@@ -104,14 +104,19 @@ fn mounts(core: &mut Core, call: &Call, path: &str, auth: bool) -> Outcome {
             None if auth => Err(Refusal::bad(format!("No auth engine at {path}/"))),
             None => Err(Refusal::bad(format!("No secret engine mount at {path}/"))),
         },
-        Operation::Write if tune || path.is_empty() => Err(Refusal::unsupported_operation()),
+        Operation::Write if tune => {
+            core.mounts.tune(&full, &format!("{path}/"), &call.fields)?;
+            Ok(Answer::empty())
+        }
+        Operation::Write if path.is_empty() => Err(Refusal::unsupported_operation()),
         Operation::Write => {
             core.mounts.enable(path, auth, &call.fields)?;
             Ok(Answer::empty())
         }
-        Operation::Delete if !path.is_empty() => {
+        Operation::Delete if !path.is_empty() && !tune => {
+            core.mounts.may_go(&full)?;
             core.revoke_below(&full);
-            core.mounts.disable(&full)?;
+            core.mounts.disable(&full);
             Ok(Answer::empty())
         }
         _ => Err(Refusal::unsupported_operation()),
@@ -225,3 +230,6 @@ fn lookup(core: &Core, id: &str, now: Moment) -> Outcome {
         "ttl": now.until(lease.expires).as_secs(),
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,7 +152,9 @@ fn renew(core: &mut Core, token: &Token, call: &Call, now: Moment) -> Outcome {
     if !token.spec.renewable || token.expires.is_none() {
         return Err(Refusal::bad("lease is not renewable"));
     }
-    let (granted, warning) = core.renewal_limits(token, &call.peer, now)?.grant(asked, token.issued, now);
+    let Some(limits) = core.renewal_limits(token, &call.peer, now)? else { return Ok(Answer::empty()) };
+    let past = || Refusal::new(500, list_of_errors("past the max TTL, cannot renew"));
+    let (granted, warning) = limits.grant(asked, token.issued, now).ok_or_else(past)?;
     let token = core.tokens.extend(&token.id, granted, now).ok_or_else(Refusal::denied)?;
     Ok(Answer::auth(token.auth(granted), warning.into_iter().collect()))
 }
@@ -183,7 +185,7 @@ fn create(core: &mut Core, fields: &Fields, caller: &Caller, orphan: bool, now: 
     let granted = if is_root && spec.limits == Limits::default() {
         Duration::ZERO
     } else {
-        let (granted, warning) = spec.limits.grant(Duration::ZERO, now, now);
+        let (granted, warning) = spec.limits.first(now);
         warnings.extend(warning);
         granted
     };
