@@ -17,5 +17,6 @@ mod laptop;
 mod layers;
 mod lifecycle;
 mod logs;
+mod methods;
 mod output;
 mod pod;

@@ -34,23 +34,45 @@ pub fn call(
     token: Option<&str>,
     body: Option<&Value>,
 ) -> std::io::Result<Answer> {
+    let token: Vec<_> = token.map(|token| ("X-Vault-Token", token)).into_iter().collect();
+    call_with(authority, (method, path), &token, body)
+}
+
+/// Sends one request with these headers to `host:port`.
+pub fn call_with(
+    authority: &str,
+    line: (&str, &str),
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(authority.parse::<std::net::SocketAddr>().expect("host:port"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let body = body.map(ToString::to_string).unwrap_or_default();
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n");
-    if let Some(token) = token {
-        head.push_str(&format!("X-Vault-Token: {token}\r\n"));
-    }
-    if !body.is_empty() {
-        head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
-    }
-    stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
+    stream.write_all(request(authority, line, headers, body).as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     parse(&bytes).ok_or_else(|| std::io::Error::other("not an HTTP answer"))
 }
 
-fn parse(bytes: &[u8]) -> Option<Answer> {
+/// The bytes of one request, after which the connection ends.
+pub fn request(
+    authority: &str,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> String {
+    let body = body.map(ToString::to_string).unwrap_or_default();
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if !body.is_empty() {
+        head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+    }
+    format!("{head}\r\n{body}")
+}
+
+/// Status and body of a whole answer.
+pub fn parse(bytes: &[u8]) -> Option<Answer> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
     let mut lines = head.lines();

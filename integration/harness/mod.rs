@@ -5,6 +5,7 @@ pub mod http;
 pub mod journal;
 pub mod pod;
 pub mod process;
+pub mod secure;
 pub mod server;
 
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ pub use self::{
     canary::canary,
     pod::Pod,
     process::{Finished, Run},
+    secure::Secure,
     server::{Server, each_server, on_dev},
 };
 

@@ -155,6 +155,23 @@ impl Server {
         answer.json()
     }
 
+    /// The public key, in PEM, that the JWTs of [`Server::jwt`] are signed for.
+    pub fn signing_key(&self) -> String {
+        let answer = self.cluster().control("GET", "jwt", None);
+        answer["public_key"].as_str().expect("a key").to_owned()
+    }
+
+    /// A write of root, path below `/v1/`, whose answer is wrapped for a minute: the wrapping token.
+    pub fn wrapped(&self, path: &str, body: &Value) -> String {
+        let line = ("POST", format!("/v1/{path}"));
+        let headers = [("X-Vault-Token", ROOT), ("X-Vault-Wrap-TTL", "60")];
+        let answer = http::call_with(&self.authority, (line.0, &line.1), &headers, Some(body));
+        let answer = answer.expect("an answer").json();
+        let token = answer["wrap_info"]["token"].as_str().expect("a wrapping token").to_owned();
+        canary::remember(&token);
+        token
+    }
+
     /// Writes a KV v2 secret at `secret/`.
     pub fn put(&self, name: &str, data: &Value) {
         self.ok("POST", &format!("secret/data/{name}"), &json!({"data": data}));

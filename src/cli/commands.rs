@@ -116,7 +116,8 @@ pub(super) static COMMANDS: &[Spec] = &[
         usage: "[FLAGS]",
         flags: &[DEV],
         examples: "  On the usual port:\n    decant dev --root-token root\n\n  \
-                   On a free port:\n    decant dev --listen 127.0.0.1:0",
+                   On a free port:\n    decant dev --listen 127.0.0.1:0\n\n  \
+                   With HTTPS:\n    decant dev --tls",
         usage_exit: 2,
     },
     Spec {

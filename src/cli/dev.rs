@@ -1,5 +1,12 @@
 //! `dev`: the embedded server until somebody stops it.
 
+use std::{
+    env,
+    fs::{self, File},
+    io::Write,
+    path::PathBuf,
+};
+
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::ExposeSecret;
 
@@ -38,14 +45,8 @@ async fn serve(options: &DevOptions, config: DevConfig) -> Result<(), String> {
     let server = Server::bind(options.listen, config).await.map_err(|trouble| chain(&trouble))?;
     let mut signals = Signals::install().map_err(|trouble| format!("can't follow signals: {trouble}"))?;
     let base = format!("{}://{}", server.scheme(), server.address());
-    let trust = if options.tls {
-        format!(
-            "\n\nClients must trust the certificate of this server's authority, which is new at each start:\n  \
-             curl --insecure {base}/dev/v1/ca > ca.pem\n  export VAULT_CACERT=ca.pem"
-        )
-    } else {
-        String::new()
-    };
+    let ca = options.tls.then(|| CaFile::write(&server.authority().pem())).transpose()?;
+    let trust = ca.as_ref().map_or_else(String::new, |ca| format!(" VAULT_CACERT={}", ca.0.display()));
     say(&format!(
         "decant dev: a Vault-compatible server in memory, for development only\n\n\
          Address:    {base}\nRoot token: {root_token}\n\n\
@@ -53,14 +54,45 @@ async fn serve(options: &DevOptions, config: DevConfig) -> Result<(), String> {
          KV version 2 is mounted at secret/. Everything is gone when this ends (Ctrl-C).",
     ));
     let stopped = async move { while signals.next().await == Request::Reload {} };
-    server.run(stopped).await.map_err(|trouble| chain(&trouble))
+    let ended = server.run(stopped).await.map_err(|trouble| chain(&trouble));
+    drop(ca);
+    ended
+}
+
+/// The file with the certificate of the server's authority, for its clients; removed when dropped.
+struct CaFile(PathBuf);
+
+impl CaFile {
+    fn write(pem: &str) -> Result<Self, String> {
+        let path = env::temp_dir().join(format!("decant-dev-ca-{}.pem", random()?));
+        let failed = |trouble: &dyn std::error::Error| {
+            format!("can't write the authority's certificate to {}: {}", path.display(), chain(trouble))
+        };
+        // Fails if there is anything of that name, a link included.
+        let mut file =
+            File::options().write(true).create_new(true).open(&path).map_err(|trouble| failed(&trouble))?;
+        file.write_all(pem.as_bytes()).map_err(|trouble| failed(&trouble))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for CaFile {
+    fn drop(&mut self) {
+        // It holds no secret, and nobody trusts it any more.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// A token that nobody can guess; the server prints it.
 fn made_up() -> Result<String, &'static str> {
+    random().map(|text| format!("dev-{text}"))
+}
+
+/// 24 random hexadecimal digits.
+fn random() -> Result<String, &'static str> {
     let mut bytes = [0; 12];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| "the system gives no random bytes for a root token")?;
-    Ok(bytes.iter().fold("dev-".to_owned(), |token, byte| token + &format!("{byte:02x}")))
+    SystemRandom::new().fill(&mut bytes).map_err(|_| "the system gives no random bytes")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn fail(message: &str) -> u8 {

@@ -326,7 +326,7 @@ pub static DEV: &[Flag] = &[
         "tls",
         Takes::Bool,
         Set::Command,
-        "Serve HTTPS with a fresh authority, whose certificate is at /dev/v1/ca",
+        "Serve HTTPS; the file with the CA certificate is printed at start",
     ),
 ];
 

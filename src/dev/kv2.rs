@@ -59,6 +59,14 @@ struct Version {
     destroyed: bool,
 }
 
+/// The latest version, for a patch.
+pub(super) struct Current {
+    /// `None` when it is deleted.
+    pub(super) data: Option<Arc<Map>>,
+    /// What its writer was answered.
+    pub(super) described: Answer,
+}
+
 #[derive(Serialize)]
 struct VersionBody<'a> {
     created_time: String,
@@ -161,19 +169,16 @@ impl Kv2 {
         Answer::data(&secret.describe(number, version))
     }
 
-    /// The current version's data, `None` if it is deleted, and what a write of it answered; `None` without a version.
-    pub(super) fn current(
-        &self,
-        path: &str,
-        now: Moment,
-    ) -> Result<Option<(Option<Arc<Map>>, Answer)>, Refusal> {
+    /// What a patch starts from; `None` when there is no version.
+    pub(super) fn current(&self, path: &str, now: Moment) -> Result<Option<Current>, Refusal> {
         let Some(secret) = self.secrets.get(path) else { return Ok(None) };
         let Some(version) = secret.versions.get(&secret.current) else { return Ok(None) };
         let data = match &version.data {
             Value::Map(map) if !version.destroyed && !version.gone(now) => Some(Arc::clone(map)),
             _ => None,
         };
-        Ok(Some((data, Answer::data(&secret.describe(secret.current, version))?)))
+        let described = Answer::data(&secret.describe(secret.current, version))?;
+        Ok(Some(Current { data, described }))
     }
 
     /// The custom metadata of a secret that is there.

@@ -6,7 +6,7 @@ use super::{
     answer::{Answer, Outcome, Refusal},
     call::Visit,
     fields::Fields,
-    kv2::Kv2,
+    kv2::{Current, Kv2},
     kv2_words::not_a_map,
 };
 use crate::vault::value::{Map, Value};
@@ -23,11 +23,11 @@ impl Kv2 {
                 return Err(Refusal { status: 400, errors });
             }
         };
-        let Some((current, gone)) = self.current(path, visit.now)? else {
+        let Some(Current { data, described }) = self.current(path, visit.now)? else {
             return Ok(Answer::empty().with_status(404));
         };
-        let Some(current) = current else { return Ok(gone.with_status(404)) };
-        let merged = merge(&current, patch);
+        let Some(data) = data else { return Ok(described.with_status(404)) };
+        let merged = merge(&data, patch);
         let changed =
             visit.fields.overlaid(&Fields::from_map([("data".into(), merged)].into_iter().collect()));
         self.write(path, &Visit { fields: &changed, ..*visit })
