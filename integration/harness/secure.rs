@@ -14,6 +14,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::{
     PATIENCE,
@@ -27,18 +28,21 @@ pub struct Secure {
     authority: String,
     ca: PathBuf,
     _process: Running,
+    _folder: TempDir,
 }
 
 impl Secure {
     /// On a free port, with KV v2 at `secret/` and nothing else.
     pub fn start() -> Self {
-        let mut process =
-            Run::decant(["dev", "--listen", "127.0.0.1:0", "--tls", "--root-token", ROOT]).start();
+        // The server is killed at the end and can't take its file away itself.
+        let folder = TempDir::new().expect("a temporary folder");
+        let run = Run::decant(["dev", "--listen", "127.0.0.1:0", "--tls", "--root-token", ROOT]);
+        let mut process = run.env("TMPDIR", folder.path().display().to_string()).start();
         let line = process.prints("Address:");
         let authority = line.split("https://").nth(1).expect("an address").trim().to_owned();
         let line = process.prints("VAULT_CACERT=");
         let ca = line.split("VAULT_CACERT=").nth(1).expect("a path").trim().into();
-        Self { authority, ca, _process: process }
+        Self { authority, ca, _process: process, _folder: folder }
     }
 
     /// Its address as a URL.
