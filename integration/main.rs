@@ -19,4 +19,5 @@ mod lifecycle;
 mod logs;
 mod methods;
 mod output;
+mod pki;
 mod pod;

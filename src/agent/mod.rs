@@ -2,6 +2,7 @@
 
 pub mod announce;
 pub mod build;
+mod certificates;
 pub mod environment;
 pub mod event;
 pub mod host;

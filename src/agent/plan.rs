@@ -315,6 +315,12 @@ impl Plan {
         }))
     }
 
+    /// The templates that use a request.
+    pub fn users<'a>(&'a self, request: &'a SecretRequest) -> impl Iterator<Item = usize> + 'a {
+        let users = self.templates.iter().enumerate();
+        users.filter(|(_, template)| template.used.contains(request)).map(|(index, _)| index)
+    }
+
     fn want_changes(&mut self) -> Vec<Effect> {
         if !std::mem::take(&mut self.uses_changed) {
             return Vec::new();

@@ -15,6 +15,7 @@ use tokio::{
 use tracing::{debug, error, info, warn};
 
 use super::{
+    certificates,
     event::{Effect, Event, Rendered, Signal, Written},
     host::{Seen, SnapshotHost, World},
     outcome::Outcome,
@@ -26,7 +27,10 @@ use crate::{
     clock::Clock,
     config::template::TemplateSpec,
     output,
-    secrets::{request::SecretRequest, snapshot::Snapshot},
+    secrets::{
+        request::{SecretRequest, Wanted},
+        snapshot::Snapshot,
+    },
     template::{Identity, Render, Template, error::TemplateError},
     watch::Watch,
 };
@@ -40,7 +44,7 @@ pub struct Reconcile {
     /// The answers so far.
     pub snapshot: watch::Receiver<Snapshot>,
     /// Tells the store what is needed.
-    pub wants: mpsc::Sender<BTreeSet<SecretRequest>>,
+    pub wants: mpsc::Sender<Wanted>,
     /// Whose requests the templates make.
     pub identity: Identity,
     /// What templates see besides secrets.
@@ -168,7 +172,8 @@ impl Running {
             let event = match effect {
                 Effect::Render(index) => Event::Rendered(index, self.render(index)),
                 Effect::Write(index) => Event::Written(index, self.write(index)),
-                Effect::Want(wanted) => {
+                Effect::Want(requests) => {
+                    let wanted = certificates::wanted(requests, &self.parts.plan, &self.parts.templates);
                     if self.parts.wants.send(wanted).await.is_err() {
                         return Some(Outcome::Internal("the secret store ended unasked".into()));
                     }

@@ -20,6 +20,11 @@ pub(super) enum Body {
     Bare(Box<RawValue>),
     /// An answer that was written before, byte by byte.
     Text(String),
+    /// Text that is no JSON.
+    Raw {
+        content_type: &'static str,
+        text: String,
+    },
     /// The same path at another address, to which the client shall go.
     Redirect(String),
 }
@@ -255,6 +260,11 @@ fn random<const N: usize>() -> [u8; N] {
         tracing::error!("the operating system gave no randomness");
     }
     bytes
+}
+
+/// Random bytes for serial numbers.
+pub(super) fn random_bytes<const N: usize>() -> [u8; N] {
+    random::<N>()
 }
 
 /// Random letters and digits.

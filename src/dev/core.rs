@@ -77,6 +77,9 @@ impl Core {
         if let Some(answer) = self.login(call, now) {
             return answer;
         }
+        if let Some(answer) = self.public(call) {
+            return answer;
+        }
         let (caller, last) = self.authenticate(call)?;
         let outcome = self.authorised(call, &caller, now);
         if last {
@@ -122,6 +125,7 @@ impl Core {
         match &mut entry.engine {
             Engine::Kv1(kv) => kv.handle(&visit),
             Engine::Kv2(kv) => kv.handle(&visit),
+            Engine::Pki(pki) => pki.handle(&visit),
             Engine::Kubernetes(kubernetes) => kubernetes.handle(&visit),
             Engine::Jwt(method) => method.handle(&visit),
             Engine::AppRole(method) => method.handle(&visit),
@@ -146,6 +150,13 @@ impl Core {
             }
             Engine::Core => Err(Refusal::unsupported_path()),
         }
+    }
+
+    /// What a secrets engine answers without a token; `None` when the path is none of that.
+    fn public(&self, call: &Call) -> Option<Outcome> {
+        let (mount, entry) = self.mounts.find(&call.path)?;
+        let Engine::Pki(pki) = &entry.engine else { return None };
+        pki.open(call.operation, call.path.strip_prefix(mount)?)
     }
 
     /// Ends what is over by now, in the order in which it ended.

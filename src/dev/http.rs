@@ -279,11 +279,16 @@ fn redirect(to: &str) -> Response {
 
 /// Writes an answer as the original does: escapes, trailing newline, its headers.
 pub(super) fn plain(outcome: Outcome) -> Response {
+    let mut content_type = "application/json";
     let (status, text) = match outcome {
+        Ok(Answer { status, body: AnswerBody::Raw { content_type: own, text } }) => {
+            content_type = own;
+            (status, Some(text).filter(|text| !text.is_empty()))
+        }
         Ok(answer) => (
             answer.status,
             match answer.body {
-                AnswerBody::Empty | AnswerBody::Redirect(_) => None,
+                AnswerBody::Empty | AnswerBody::Redirect(_) | AnswerBody::Raw { .. } => None,
                 AnswerBody::Secret(body) => text_of(&body).ok(),
                 AnswerBody::Bare(body) => text_of(&body).ok(),
                 AnswerBody::Text(text) => Some(text),
@@ -291,16 +296,12 @@ pub(super) fn plain(outcome: Outcome) -> Response {
         ),
         Err(refusal) => (refusal.status, text_of(&json!({"errors": refusal.errors})).ok()),
     };
-    let body = text
-        .map(|text| {
-            text + "
-"
-        })
-        .unwrap_or_default();
+    let end = if content_type == "application/json" { "\n" } else { "" };
+    let body = text.map(|text| text + end).unwrap_or_default();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(
         header::STRICT_TRANSPORT_SECURITY,

@@ -37,9 +37,12 @@ impl Core {
             Engine::Jwt(method) => method.login(mount, &call.fields, now),
             Engine::AppRole(method) => method.login(mount, &call.fields, &call.peer, now),
             Engine::Cert(method) => method.login(mount, &call.fields, &call.peer, now),
-            Engine::Kv1(_) | Engine::Kv2(_) | Engine::Database(_) | Engine::Cubbyhole(_) | Engine::Core => {
-                Err(Refusal::internal())
-            }
+            Engine::Kv1(_)
+            | Engine::Kv2(_)
+            | Engine::Database(_)
+            | Engine::Pki(_)
+            | Engine::Cubbyhole(_)
+            | Engine::Core => Err(Refusal::internal()),
         }
     }
 
@@ -71,9 +74,12 @@ impl Core {
                 Some(limits) => Ok(limits),
                 None => return Ok(None),
             },
-            Engine::Kv1(_) | Engine::Kv2(_) | Engine::Database(_) | Engine::Cubbyhole(_) | Engine::Core => {
-                Ok(token.spec.limits)
-            }
+            Engine::Kv1(_)
+            | Engine::Kv2(_)
+            | Engine::Database(_)
+            | Engine::Pki(_)
+            | Engine::Cubbyhole(_)
+            | Engine::Core => Ok(token.spec.limits),
         };
         let limits = limits
             .map_err(|why| Refusal::new(500, list_of_errors(&format!("failed to renew entry: {why}"))))?;

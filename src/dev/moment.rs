@@ -11,6 +11,11 @@ use crate::clock::Clock;
 pub(super) struct Moment(Duration);
 
 impl Moment {
+    /// So many seconds after 1970.
+    pub(super) const fn at(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
     /// Whole seconds since 1970.
     pub(super) const fn seconds(self) -> u64 {
         self.0.as_secs()

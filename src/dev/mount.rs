@@ -17,6 +17,7 @@ use super::{
     kv1::Kv1,
     kv2::Kv2,
     lifetime::SYSTEM_TTL,
+    pki::Pki,
 };
 
 /// What answers below a mount.
@@ -24,6 +25,7 @@ pub(super) enum Engine {
     Kv1(Kv1),
     Kv2(Kv2),
     Database(Database),
+    Pki(Pki),
     Kubernetes(Kubernetes),
     Jwt(Jwt),
     AppRole(AppRole),
@@ -98,6 +100,7 @@ impl Mount {
             Engine::Kv1(kv) => kv.exists(path),
             Engine::Kv2(kv) => kv.exists(path),
             Engine::Database(database) => database.exists(path),
+            Engine::Pki(pki) => pki.exists(path),
             Engine::Kubernetes(kubernetes) => kubernetes.exists(path),
             Engine::Jwt(method) => method.exists(path),
             Engine::AppRole(method) => method.exists(path),
@@ -130,7 +133,7 @@ impl Mount {
             "type": self.kind,
             "uuid": self.uuid,
         });
-        if self.kind == "kv" || self.engine.is_method() {
+        if matches!(self.kind, "kv" | "pki") || self.engine.is_method() {
             body["deprecation_status"] = "supported".into();
         }
         body
@@ -265,6 +268,7 @@ impl Mounts {
             (false, "kv-v2") => ("kv", Engine::Kv2(Kv2::default())),
             (false, "kv") if version == "2" => ("kv", Engine::Kv2(Kv2::default())),
             (false, "kv" | "generic" | "kv-v1") => ("kv", Engine::Kv1(Kv1::default())),
+            (false, "pki") => ("pki", Engine::Pki(Pki::default())),
             (false, "database") => ("database", Engine::Database(Database::default())),
             (true, "kubernetes") => ("kubernetes", Engine::Kubernetes(Kubernetes::default())),
             (true, "jwt" | "oidc") => ("jwt", Engine::Jwt(Jwt::default())),

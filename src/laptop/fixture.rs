@@ -138,8 +138,8 @@ impl Fixture {
         let found = match &request.verb {
             Verb::Read | Verb::Write(_) => self.read(path),
             Verb::List => self.list(path),
-            Verb::Issue { .. } if path == "none" => None,
-            Verb::Issue { .. } => {
+            Verb::Issue(_) if path == "none" => None,
+            Verb::Issue(_) => {
                 let known = self.certificates.get(path).or_else(|| self.certificates.get("_other")).cloned();
                 known.or_else(|| self.read(path))
             }

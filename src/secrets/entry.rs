@@ -255,7 +255,7 @@ impl Entry {
     fn on_fetched(&mut self, answer: Answer, verb: &Verb, policy: &mut Policy<'_>) -> Effect {
         let refresh = policy.refresh(&answer.secret, verb, answer.kind);
         if refresh == Refresh::Retry {
-            let message = "the server is rotating this secret just now".to_owned();
+            let message = policy.refusal(&answer.secret, verb);
             return self
                 .on_failure(Failure { class: FailureClass::Busy, message, retry_after: None }, policy);
         }

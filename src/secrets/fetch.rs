@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::{
     entry::{Answer, Failure, FailureClass},
+    pki::{self, PkiError},
     request::{SecretRequest, Verb},
 };
 use crate::{
@@ -120,13 +121,13 @@ impl VaultFetch {
         let verb = match request.verb {
             Verb::Read => kv::Verb::Read,
             Verb::List => kv::Verb::List,
-            Verb::Write(_) | Verb::Issue { .. } => kv::Verb::Write,
+            Verb::Write(_) | Verb::Issue(_) => kv::Verb::Write,
         };
         let path = mount.api_path(request.path.as_str(), verb);
         let call = match &request.verb {
             Verb::Read => Call::read(&path, Product::Templating).params(&request.params),
             Verb::List => Call::list(&path, Product::Templating),
-            Verb::Write(fields) | Verb::Issue { fields, .. } => {
+            Verb::Write(fields) | Verb::Issue(fields) => {
                 Call::write(&path, body(fields, mount.wraps_body()), Product::Templating)
             }
         };
@@ -145,6 +146,12 @@ impl VaultFetch {
             Some(secret) => secret,
             None if verb == kv::Verb::Write => Secret::default(),
             None => return Err(nothing(&path, "holds no secret")),
+        };
+        let secret = match &request.verb {
+            Verb::Issue(fields) => {
+                pki::from_answer(&secret, fields).map_err(|error| no_certificate(error, &path))?
+            }
+            _ => secret,
         };
         let kind = if mount == Mount::Kv1 { Kind::Kv1 } else { Kind::Other };
         Ok(Answer { secret: Arc::new(secret), kind })
@@ -223,6 +230,10 @@ fn nothing(path: &str, why: &str) -> Failure {
         message: format!("no secret exists at {path}: it {why}"),
         retry_after: None,
     }
+}
+
+fn no_certificate(error: PkiError, path: &str) -> Failure {
+    Failure { class: FailureClass::Refused, message: format!("write to {path}: {error}"), retry_after: None }
 }
 
 fn failure(error: &VaultError) -> Failure {

@@ -2,6 +2,9 @@
 
 pub mod entry;
 pub mod fetch;
+pub mod kept;
+pub mod pem;
+pub mod pki;
 pub mod request;
 pub mod schedule;
 pub mod snapshot;

@@ -1,7 +1,11 @@
 //! The one key of the store: two requests with the same meaning are one.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
+use super::pki::Places;
 pub use crate::auth::AuthId;
 use crate::vault::path::{Namespace, Params, VaultPath};
 
@@ -14,13 +18,8 @@ pub enum Verb {
     List,
     /// PUT with these string fields; they may be secret, so `Debug` shows their names only.
     Write(Params),
-    /// PUT to a PKI issue path, with a valid pair on disk reused (`pkiCert`); `destination` is the file looked at.
-    Issue {
-        /// Parameters of the certificate.
-        fields: Params,
-        /// The template's destination.
-        destination: Arc<str>,
-    },
+    /// PUT of these string fields to a PKI issue path, with a valid pair on disk used instead (`pkiCert`).
+    Issue(Params),
 }
 
 /// One thing that a template asks the server for.
@@ -44,7 +43,7 @@ impl fmt::Display for SecretRequest {
             Verb::Read => "read",
             Verb::List => "list",
             Verb::Write(_) => "write",
-            Verb::Issue { .. } => "issue",
+            Verb::Issue(_) => "issue",
         };
         write!(f, "{verb} {}", self.path)?;
         if let Some(version) = self.params.get("version") {
@@ -57,5 +56,21 @@ impl fmt::Display for SecretRequest {
 impl fmt::Debug for SecretRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
+    }
+}
+
+/// The whole set of requests that templates need.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// What is needed; the store forgets what is not in it.
+    pub requests: BTreeSet<SecretRequest>,
+    /// Where the templates of an issued certificate keep it. Data beside the key: requests stay one, wherever their
+    /// answers are written.
+    pub places: BTreeMap<SecretRequest, Places>,
+}
+
+impl From<BTreeSet<SecretRequest>> for Wanted {
+    fn from(requests: BTreeSet<SecretRequest>) -> Self {
+        Self { requests, places: BTreeMap::new() }
     }
 }

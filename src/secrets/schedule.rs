@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::request::Verb;
+use super::{pki, request::Verb};
 use crate::{
     backoff::fetch_delay,
     chance::Chance,
@@ -57,8 +57,33 @@ impl<'a> Policy<'a> {
 
     /// The refresh rule for an answer.
     pub fn refresh(&mut self, secret: &Secret, verb: &Verb, kind: Kind) -> Refresh {
+        if matches!(verb, Verb::Issue(_)) {
+            return self.reissue(secret).map_or(Refresh::Retry, Refresh::Reread);
+        }
         let kind = if matches!(verb, Verb::List) { Kind::List } else { kind };
         lifetime::refresh(secret, kind, &self.settings.rules, self.wall, self.chance.unit())
+    }
+
+    /// When a certificate is replaced; `None` when it should have been already.
+    fn reissue(&self, secret: &Secret) -> Option<Duration> {
+        let (from, to) = pki::validity(secret)?;
+        lifetime::certificate_refresh(from, to, self.settings.rules.threshold, self.wall, self.chance.unit())
+    }
+
+    /// Why an answer that [`Policy::refresh`] wants retried can't be used, for the user.
+    pub fn refusal(&self, secret: &Secret, verb: &Verb) -> String {
+        if !matches!(verb, Verb::Issue(_)) {
+            return "the server is rotating this secret just now".to_owned();
+        }
+        let Some((from, to)) = pki::validity(secret) else {
+            return "the answer holds no certificate".to_owned();
+        };
+        format!(
+            "the server issued a certificate that needs replacing already: {} of its {} s are over (a longer ttl, \
+             or the clocks here and at the server, may be what is wrong)",
+            share(self.wall.saturating_sub(from), to.saturating_sub(from)),
+            to.saturating_sub(from)
+        )
     }
 
     /// Delay before the next try after `tries` failures in a row. The original's sequence while retries last,
@@ -88,4 +113,8 @@ impl<'a> Policy<'a> {
     pub fn unit(&mut self) -> f64 {
         self.chance.unit()
     }
+}
+
+fn share(part: u64, whole: u64) -> String {
+    if part >= whole { "all".to_owned() } else { format!("{} %", part.saturating_mul(100) / whole) }
 }

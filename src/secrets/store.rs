@@ -1,11 +1,6 @@
 //! The one task that owns all requests: one timer queue, bounded fetches, the last good answers as a snapshot.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-};
+use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::{mpsc, watch};
@@ -15,7 +10,9 @@ use tracing::{debug, info, warn};
 use super::{
     entry::{Answer, Effect, Entry, EntryEvent, Failure, FailureClass},
     fetch::Fetch,
-    request::SecretRequest,
+    kept,
+    pki::Places,
+    request::{SecretRequest, Verb, Wanted},
     schedule::{LONGEST_SLEEP, Policy, Settings},
     snapshot::{Failed, Held, Snapshot},
 };
@@ -23,7 +20,10 @@ use crate::{
     auth::TokenState,
     chance::Chance,
     clock::Clock,
-    vault::{lifetime, secret::Secret},
+    vault::{
+        lifetime::{self, Kind},
+        secret::Secret,
+    },
 };
 
 /// The store's end of its channels.
@@ -31,7 +31,7 @@ pub struct Store<F> {
     fetch: Arc<F>,
     clock: Clock,
     settings: Settings,
-    wants: mpsc::Receiver<BTreeSet<SecretRequest>>,
+    wants: mpsc::Receiver<Wanted>,
     token: watch::Receiver<TokenState>,
     heal: mpsc::Sender<u64>,
     snapshot: watch::Sender<Snapshot>,
@@ -52,7 +52,7 @@ pub struct Store<F> {
 #[derive(Debug)]
 pub struct StoreHandle {
     /// Send the whole set of requests that templates need; what is not in it is forgotten.
-    pub wants: mpsc::Sender<BTreeSet<SecretRequest>>,
+    pub wants: mpsc::Sender<Wanted>,
     /// The answers so far.
     pub snapshot: watch::Receiver<Snapshot>,
     /// Generations of tokens that the server called invalid: a new login is needed.
@@ -65,6 +65,8 @@ struct Slot {
     entry: Entry,
     timer: Option<Key>,
     serial: u64,
+    /// Where a certificate may be on disk.
+    places: Places,
 }
 
 #[derive(Clone, Copy)]
@@ -131,7 +133,8 @@ impl<F: Fetch> Store<F> {
         }
     }
 
-    fn want(&mut self, wanted: BTreeSet<SecretRequest>) {
+    fn want(&mut self, wanted: Wanted) {
+        let Wanted { requests: wanted, mut places } = wanted;
         let gone: Vec<SecretRequest> =
             self.slots.keys().filter(|request| !wanted.contains(*request)).cloned().collect();
         for request in &gone {
@@ -149,12 +152,14 @@ impl<F: Fetch> Store<F> {
             });
         }
         for request in wanted {
-            if self.slots.contains_key(&request) {
+            if let Some(slot) = self.slots.get_mut(&request) {
+                slot.places = places.remove(&request).unwrap_or_default();
                 continue;
             }
             self.serial += 1;
-            self.slots
-                .insert(request.clone(), Slot { entry: Entry::new(), timer: None, serial: self.serial });
+            let places = places.remove(&request).unwrap_or_default();
+            let slot = Slot { entry: Entry::new(), timer: None, serial: self.serial, places };
+            self.slots.insert(request.clone(), slot);
             if let Some(current) = self.current {
                 let event =
                     EntryEvent::Token { generation: current.generation, dead: false, old_expires: None };
@@ -251,6 +256,10 @@ impl<F: Fetch> Store<F> {
                     let _ = self.heal.try_send(current.generation);
                 }
             }
+            Effect::Fetch { repeat: false } if let Some(answer) = self.on_disk(request) => {
+                info!(target: "agent.store", %request, "the certificate on disk is still good");
+                self.launch(request, |_, _| Box::pin(std::future::ready(Ok(answer))));
+            }
             Effect::Fetch { repeat } => self.launch(request, move |fetch, request| {
                 Box::pin(async move { fetch.fetch(request, repeat).await })
             }),
@@ -258,6 +267,14 @@ impl<F: Fetch> Store<F> {
                 Box::pin(async move { fetch.renew(request, secret).await })
             }),
         }
+    }
+
+    /// A certificate that needs no request, because files hold it. Looked for once, before the first request.
+    fn on_disk(&self, request: &SecretRequest) -> Option<Answer> {
+        let (Verb::Issue(fields), Some(slot)) = (&request.verb, self.slots.get(request)) else { return None };
+        let now = self.clock.unix_seconds();
+        let secret = kept::certificate(&slot.places, fields, self.settings.rules.threshold, now)?;
+        Some(Answer { secret: Arc::new(secret), kind: Kind::Other })
     }
 
     fn launch<S>(&mut self, request: &SecretRequest, send: S)

@@ -89,8 +89,8 @@ impl Fixture {
         match request.verb {
             Verb::Read | Verb::Write(_) => self.secret.get(path),
             Verb::List => self.secrets.get(path).or_else(|| self.secrets.get("_other")),
-            Verb::Issue { .. } if path == "none" => None,
-            Verb::Issue { .. } => self.certificates.get(path).or_else(|| self.certificates.get("_other")),
+            Verb::Issue(_) if path == "none" => None,
+            Verb::Issue(_) => self.certificates.get(path).or_else(|| self.certificates.get("_other")),
         }
     }
 }

@@ -14,6 +14,7 @@ use self::{
     error::TemplateError,
     go::{
         calls::{self, Asks, CalledPath, SecretCall},
+        certificate::{self, CertificateUse},
         ctx::{Ctx, Settings},
         exec,
         funcs::{Func, Registry},
@@ -114,7 +115,6 @@ impl Template {
         let settings = Settings {
             auth: AuthId::default(),
             namespace: None,
-            destination: spec.destination.path.to_string_lossy().into(),
             error_on_missing_key: spec.on_missing_key == OnMissingKey::Error,
             sandbox: spec.sandbox_path.clone(),
         };
@@ -148,6 +148,14 @@ impl Template {
                 line: 1,
                 column: 1,
             }],
+        }
+    }
+
+    /// What it does with certificates, known from the text alone.
+    pub fn certificate_use(&self) -> CertificateUse {
+        match &self.body {
+            Body::Go { trees, .. } => certificate::of_trees(trees),
+            Body::Default { .. } => CertificateUse::default(),
         }
     }
 

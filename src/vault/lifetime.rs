@@ -14,6 +14,8 @@ pub const CEILING: Duration = Duration::from_secs(365 * 24 * 3600);
 const FIRST_RENEWAL: f64 = 0.73;
 /// Half the width of the jitter around the threshold for things that are read anew.
 const THRESHOLD_JITTER: f64 = 0.05;
+/// The same for certificates; the original means it and always computes 0.
+const CERTIFICATE_JITTER: f64 = 0.03;
 /// Threshold used when the configured one is no share at all.
 const DEFAULT_THRESHOLD: f64 = 0.90;
 /// A static role has its new password this long after its TTL ran out.
@@ -189,13 +191,35 @@ pub fn certificate_due(not_before: u64, not_after: u64, threshold: f64, now: u64
     let lifetime = Duration::from_secs(not_after.saturating_sub(not_before));
     let threshold = if threshold > 0.0 && threshold < 1.0 { threshold } else { DEFAULT_THRESHOLD };
     let due = Duration::from_secs(not_before).saturating_add(lifetime.min(CEILING * 100).mul_f64(threshold));
-    due.saturating_sub(Duration::from_secs(now)).min(CEILING)
+    // One that ends before it begins is never good.
+    due.min(Duration::from_secs(not_after)).saturating_sub(Duration::from_secs(now)).min(CEILING)
+}
+
+/// When to ask for the next certificate: around `threshold` of this one's lifetime, spread so that those issued
+/// together are not replaced together. `None` when this one is past the threshold already. Times as for
+/// [`certificate_due`], `unit` in [0, 1) places the jitter.
+pub fn certificate_refresh(
+    not_before: u64,
+    not_after: u64,
+    threshold: f64,
+    now: u64,
+    unit: f64,
+) -> Option<Duration> {
+    if certificate_due(not_before, not_after, threshold, now).is_zero() {
+        return None;
+    }
+    let spread = jittered(threshold, CERTIFICATE_JITTER, unit);
+    Some(bounded(certificate_due(not_before, not_after, spread, now)))
 }
 
 fn factor(threshold: f64, unit: f64) -> f64 {
+    jittered(threshold, THRESHOLD_JITTER, unit)
+}
+
+fn jittered(threshold: f64, width: f64, unit: f64) -> f64 {
     let is_share = |value: f64| value > 0.0 && value < 1.0;
     let threshold = if is_share(threshold) { threshold } else { DEFAULT_THRESHOLD };
-    let jittered = threshold + THRESHOLD_JITTER * 2.0f64.mul_add(unit.clamp(0.0, 1.0), -1.0);
+    let jittered = threshold + width * 2.0f64.mul_add(unit.clamp(0.0, 1.0), -1.0);
     if is_share(jittered) { jittered } else { threshold }
 }
 

@@ -32,9 +32,13 @@ impl Bench {
     }
 
     fn on(&mut self, event: EntryEvent) -> Effect {
+        self.on_verb(event, &Verb::Read)
+    }
+
+    fn on_verb(&mut self, event: EntryEvent, verb: &Verb) -> Effect {
         let mut policy = Policy::new(&self.settings, Clock::system(), &self.chance);
         policy.now = self.now;
-        self.entry.on(event, &Verb::Read, &mut policy)
+        self.entry.on(event, verb, &mut policy)
     }
 
     fn token(&mut self, generation: u64) -> Effect {
@@ -382,4 +386,51 @@ proptest! {
             prop_assert_eq!(bench.entry.good().is_some(), had_good);
         }
     }
+}
+
+/// A certificate as `pkiCert` keeps it, valid from and to these seconds from now.
+fn certificate(from: i64, to: i64) -> Secret {
+    let now = i64::try_from(Clock::system().unix_seconds()).unwrap();
+    let time = |offset| time::OffsetDateTime::from_unix_timestamp(now + offset).unwrap();
+    let mut params = rcgen::CertificateParams::new(["a".to_owned()]).unwrap();
+    (params.not_before, params.not_after) = (time(from), time(to));
+    let pem = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem();
+    let data = serde_json::json!({ "Cert": pem }).to_string();
+    Secret { data: Some(crate::vault::value::Value::from_json(&data).unwrap()), ..Secret::default() }
+}
+
+#[test]
+fn a_certificate_is_replaced_at_the_threshold_of_its_whole_lifetime() {
+    let (mut bench, verb) = (Bench::new(), Verb::Issue([].into()));
+    bench.token(1);
+    let answer = Answer { secret: Arc::new(certificate(-100, 900)), kind: Kind::Other };
+    let Effect::Sleep(until) = bench.on_verb(EntryEvent::Answered(Ok(answer)), &verb) else { panic!() };
+    let wait = until.saturating_duration_since(bench.now).as_secs();
+    assert!((798..=800).contains(&wait), "{wait}");
+    bench.now = until;
+    assert_eq!(bench.on_verb(EntryEvent::Due, &verb), fetch(true), "the one on disk is not looked at again");
+}
+
+#[test]
+fn a_certificate_that_is_over_already_backs_off_and_the_last_good_one_stays() {
+    let (mut bench, verb) = (Bench::new(), Verb::Issue([].into()));
+    bench.token(1);
+    let good = Arc::new(certificate(-100, 900));
+    let issued =
+        |secret: &Arc<Secret>| EntryEvent::Answered(Ok(Answer { secret: secret.clone(), kind: Kind::Other }));
+    let Effect::Sleep(until) = bench.on_verb(issued(&good), &verb) else { panic!() };
+    bench.now = until;
+    bench.on_verb(EntryEvent::Due, &verb);
+    let mut waits = Vec::new();
+    for (from, to) in [(-100, -50), (-100, 5), (10, -10), (-100, -50)] {
+        let bad = Arc::new(certificate(from, to));
+        let Effect::Sleep(until) = bench.on_verb(issued(&bad), &verb) else { panic!("one request per try") };
+        waits.push(until.saturating_duration_since(bench.now).as_millis());
+        bench.now = until;
+        assert_eq!(bench.on_verb(EntryEvent::Due, &verb), fetch(true));
+    }
+    assert_eq!(waits, [250, 500, 1000, 2000]);
+    assert_eq!(bench.entry.good(), Some(&good));
+    let (_, failure) = bench.entry.failed().unwrap();
+    assert!(failure.message.contains("all of its 50 s are over"), "{}", failure.message);
 }

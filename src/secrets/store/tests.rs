@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     sync::Mutex,
     time::{Duration, SystemTime},
 };
@@ -105,7 +106,8 @@ impl Bench {
     }
 
     async fn want(&self, paths: &[&str]) {
-        self.handle.wants.send(paths.iter().map(|path| request(path)).collect()).await.unwrap();
+        let wanted: BTreeSet<SecretRequest> = paths.iter().map(|path| request(path)).collect();
+        self.handle.wants.send(wanted.into()).await.unwrap();
         self.settle().await;
     }
 
@@ -246,4 +248,41 @@ async fn it_ends_when_nobody_listens() {
     drop(handle);
     drop(tokens);
     tokio::time::timeout(Duration::from_secs(1), task).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_certificate_on_disk_needs_no_request_until_it_is_due() {
+    let bench = Bench::start();
+    let now = i64::try_from(bench.clock.unix_seconds()).unwrap();
+    let time = |offset| time::OffsetDateTime::from_unix_timestamp(now + offset).unwrap();
+    let mut params = rcgen::CertificateParams::new(["a".to_owned()]).unwrap();
+    (params.not_before, params.not_after) = (time(-100), time(900));
+    let key = rcgen::KeyPair::generate().unwrap();
+    let pem = params.self_signed(&key).unwrap().pem() + &key.serialize_pem();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cert.pem");
+    std::io::Write::write_all(&mut std::fs::File::create(&file).unwrap(), pem.as_bytes()).unwrap();
+
+    let (path, params) = VaultPath::parse("pki/issue/web").unwrap();
+    let issue = |name: &str| SecretRequest {
+        verb: Verb::Issue([("common_name".into(), name.into())].into()),
+        path: path.clone(),
+        params: params.clone(),
+        ..request("x")
+    };
+    let places = Places { files: [file].into(), key: true, authority: false };
+    let wanted = Wanted {
+        requests: [issue("a"), issue("b")].into(),
+        places: [(issue("a"), places.clone()), (issue("b"), places)].into(),
+    };
+    bench.handle.wants.send(wanted).await.unwrap();
+    bench.tokens.send(token(1, 3600, bench.clock)).unwrap();
+    bench.settle().await;
+    assert_eq!(bench.server.asked(), ["issue pki/issue/web"], "another name is another certificate");
+    assert!(bench.handle.snapshot.borrow().get(&issue("a")).is_some());
+    assert!(bench.handle.snapshot.borrow().get(&issue("b")).is_none());
+    bench.pass(760).await;
+    assert_eq!(bench.server.asked().len(), 1);
+    bench.pass(80).await;
+    assert_eq!(bench.server.asked().len(), 2, "due, although the file still holds it");
 }

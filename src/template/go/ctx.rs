@@ -33,8 +33,6 @@ pub struct Settings {
     pub auth: AuthId,
     /// The namespace that requests are made in.
     pub namespace: Option<Namespace>,
-    /// The template's destination, where `pkiCert` looks for a valid pair.
-    pub destination: Arc<str>,
     /// A missing key is an error.
     pub error_on_missing_key: bool,
     /// Folder that `file` must not leave.

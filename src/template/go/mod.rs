@@ -3,6 +3,7 @@
 pub mod ast;
 mod call;
 pub mod calls;
+pub mod certificate;
 pub mod compare;
 pub mod ctx;
 mod eval;

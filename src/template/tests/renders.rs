@@ -72,11 +72,11 @@ fn a_write_and_a_certificate_are_requests_with_their_arguments() {
     let render = render(&spec(), text).unwrap();
     assert_eq!(&**render.bytes, b"hvs.XCtrue");
     let verbs: Vec<&Verb> = render.used.iter().map(|request| &request.verb).collect();
-    let [Verb::Write(fields), Verb::Issue { destination, .. }] = verbs.as_slice() else {
+    let [Verb::Write(fields), Verb::Issue(certificate)] = verbs.as_slice() else {
         panic!("{:?}", render.used)
     };
     assert_eq!(fields.get("ttl").map(AsRef::as_ref), Some("1h"));
-    assert_eq!(&**destination, "/vault/secrets/app");
+    assert_eq!(certificate.get("common_name").map(AsRef::as_ref), Some("a"));
 }
 
 #[test]

@@ -185,3 +185,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn certificates_are_replaced_around_the_threshold_of_their_whole_lifetime() {
+    let at = |unit| certificate_refresh(1_000, 2_000, 0.9, 1_100, unit).map(|span| span.as_secs());
+    assert_eq!((at(0.0), at(0.5), at(1.0)), (Some(770), Some(800), Some(830)));
+    // Between the jittered point and the threshold: soon, but never at once.
+    assert_eq!(certificate_refresh(1_000, 2_000, 0.9, 1_890, 0.0), Some(FLOOR));
+    assert_eq!(certificate_refresh(1_000, 2_000, 0.9, 1_900, 1.0), None);
+    assert_eq!(certificate_refresh(2_000, 1_000, 0.9, 1_500, 0.5), None, "ends before it begins");
+    // Jitter never leads past the end.
+    assert_eq!(certificate_refresh(1_000, 2_000, 0.99, 1_000, 1.0), Some(Duration::from_secs(990)));
+}

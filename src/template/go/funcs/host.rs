@@ -215,8 +215,7 @@ fn pki_cert(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     }
     let fields = pairs(&args)?;
     let (path, params) = read_path(&args.lossy(0))?;
-    let verb = Verb::Issue { fields, destination: ctx.settings.destination.clone() };
-    let request = request(ctx, verb, path, params);
+    let request = request(ctx, Verb::Issue(fields), path, params);
     answer(ctx, request, certificate)
 }
 

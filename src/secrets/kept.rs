@@ -1,0 +1,52 @@
+//! Reads the files that may hold a certificate from an earlier run.
+
+use std::{fs::OpenOptions, io::Read, os::unix::fs::OpenOptionsExt, path::Path};
+
+use nix::fcntl::OFlag;
+use zeroize::Zeroizing;
+
+use super::pki::{self, Places};
+use crate::vault::{path::Params, secret::Secret};
+
+/// A file with more than this holds something else.
+const LARGEST: u64 = 1 << 20;
+
+/// The certificate that the files at these places hold, when it is complete and still good; see [`pki::from_files`].
+pub fn certificate(places: &Places, fields: &Params, threshold: f64, now: u64) -> Option<Secret> {
+    let files: Vec<Zeroizing<Vec<u8>>> = places.files.iter().filter_map(|path| read(path)).collect();
+    pki::from_files(files.iter().map(|file| file.as_slice()), fields, places, threshold, now)
+}
+
+/// The contents of a regular file. Links are not followed: what is written here never goes through one either.
+fn read(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    if !metadata.is_file() || metadata.len() > LARGEST {
+        return None;
+    }
+    // Room for all of it at once, so that no copy of a key stays behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).ok()? + 1));
+    file.take(metadata.len()).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_of_a_sensible_size_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        let file = std::fs::File::create(place("file")).unwrap();
+        file.set_len(3).unwrap();
+        std::fs::File::create(place("huge")).unwrap().set_len(LARGEST + 1).unwrap();
+        std::os::unix::fs::symlink(place("file"), place("link")).unwrap();
+        nix::unistd::mkfifo(&place("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(read(&place("file")).map(|bytes| bytes.len()), Some(3));
+        for name in ["huge", "link", "pipe", "nothing", "."] {
+            assert!(read(&place(name)).is_none(), "{name}");
+        }
+    }
+}
