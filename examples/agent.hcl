@@ -23,7 +23,7 @@ template {
     DB_USER={{ .Data.data.user }}
     DB_PASSWORD={{ .Data.data.password }}
     {{ end -}}
-  EOT
+    EOT
   destination          = "/tmp/decant-example/app.env"
   perms                = "0400"
   error_on_missing_key = true

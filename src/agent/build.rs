@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{
     environment,
-    host::World,
+    host::{World, open_regular},
     plan::{Plan, PlanConfig},
     upstream::{self, UpstreamError},
 };
@@ -118,8 +118,8 @@ impl Parts {
         });
         let plan = Plan::new(
             PlanConfig {
-                // A template that can't be rendered keeps a run that renders once from ending well.
-                once: config.exit_after_auth && broken.is_empty(),
+                once: config.exit_after_auth,
+                complete: broken.is_empty(),
                 exit_on_failure: config.template_config.exit_on_retry_failure,
                 retries: config.vault.num_retries,
                 // Without sinks this is over with the first token.
@@ -179,7 +179,7 @@ fn text(spec: &TemplateSpec) -> Result<String, BuildError> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let file = open_regular(path)?;
     let mut text = Vec::new();
     file.take(LARGEST_TEMPLATE + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
     if text.len() as u64 > LARGEST_TEMPLATE {

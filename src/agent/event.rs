@@ -84,8 +84,13 @@ pub enum Written {
     Changed,
     /// The file was right already.
     Same,
-    /// The file could not be written.
-    Failed(String),
+    /// The file, or one beside it, could not be written.
+    Failed {
+        /// What the user reads.
+        message: String,
+        /// The file itself is new all the same: its readers are to be told.
+        changed: bool,
+    },
 }
 
 /// What the shell does.

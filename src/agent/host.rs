@@ -4,11 +4,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::Read,
     net::IpAddr,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
 };
 
+use nix::fcntl::OFlag;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::{
@@ -21,6 +23,18 @@ use crate::{
 
 /// A file that a template reads may be this large.
 const LARGEST_FILE: u64 = 16 << 20;
+
+/// Opens a regular file. A pipe without a writer would stop the one thread, SIGTERM included.
+pub(super) fn open_regular(path: &Path) -> Result<std::fs::File, String> {
+    let mut options = std::fs::File::options();
+    let file = options.read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
+    let file = file.map_err(|error| error.to_string())?;
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => Ok(file),
+        Ok(_) => Err("is not a regular file".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
 
 /// What doesn't change while the agent runs.
 #[derive(Clone, Debug)]
@@ -66,7 +80,7 @@ impl<'a> SnapshotHost<'a> {
                 return Err("is outside of the template's sandbox_path".into());
             }
         }
-        let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+        let file = open_regular(path)?;
         let mut bytes = Vec::new();
         file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         if bytes.len() as u64 > LARGEST_FILE {

@@ -26,6 +26,8 @@ use crate::{
 pub struct PlanConfig {
     /// Render once and end.
     pub once: bool,
+    /// No template was left out because its text can't be read; else a run that renders once never ends well.
+    pub complete: bool,
     /// Failures of the first render end the run.
     pub exit_on_failure: bool,
     /// Retries of a request before it counts as failed; `None`: none.
@@ -124,6 +126,11 @@ impl Plan {
         self.templates.get(index).is_some_and(|template| template.rendered_once)
     }
 
+    /// Whether the first render is still to be waited for: in a run that renders once, until its end.
+    pub const fn awaits_first_render(&self) -> bool {
+        !self.all_rendered || self.config.once
+    }
+
     /// Whether every template has been rendered.
     pub const fn all_rendered(&self) -> bool {
         self.all_rendered
@@ -170,7 +177,7 @@ impl Plan {
                 self.finish()
             }
             Event::Due => self.due(now),
-            Event::DeadlinePassed if self.all_rendered => Vec::new(),
+            Event::DeadlinePassed if !self.awaits_first_render() => Vec::new(),
             Event::DeadlinePassed => vec![Effect::Exit(Outcome::Deadline)],
             Event::Stop => vec![Effect::Exit(Outcome::Stopped)],
             Event::Broken(message) => vec![Effect::Exit(Outcome::Internal(message))],
@@ -215,7 +222,8 @@ impl Plan {
             Rendered::Waiting { used } => (used, None),
             Rendered::Failed { used, message } => {
                 template.trouble = Some(message.clone());
-                let fatal = self.config.exit_on_failure && template.spec.error_fatal && !self.all_rendered;
+                let fatal =
+                    self.config.exit_on_failure && template.spec.error_fatal && !template.rendered_once;
                 (used, fatal.then_some(Effect::Exit(Outcome::Template(message))))
             }
         };
@@ -244,9 +252,10 @@ impl Plan {
                 template.write_failures = 0;
                 self.first_render_done()
             }
-            Written::Failed(message) => {
+            Written::Failed { message, changed } => {
+                template.changed |= changed;
                 template.trouble = Some(message.clone());
-                if self.config.exit_on_failure && !self.all_rendered {
+                if self.config.exit_on_failure && !template.rendered_once {
                     return vec![Effect::Exit(Outcome::Write(message))];
                 }
                 let wait = FIRST_WRITE_RETRY
@@ -289,7 +298,13 @@ impl Plan {
     fn finish(&self) -> Vec<Effect> {
         let rendered = self.templates.iter().all(|template| template.rendered_once);
         let unsettled = self.templates.iter().any(|template| template.changed);
-        if !self.config.once || !rendered || unsettled || self.batches_running > 0 || !self.sinks_done {
+        if !self.config.once
+            || !self.config.complete
+            || !rendered
+            || unsettled
+            || self.batches_running > 0
+            || !self.sinks_done
+        {
             return Vec::new();
         }
         vec![Effect::Exit(Outcome::Done { failed_actions: self.failed_actions })]
@@ -307,7 +322,7 @@ impl Plan {
             .iter()
             .filter(|(request, _)| self.wanted.contains(*request))
             .filter(|(_, failed)| failed.tries > retries)
-            .filter(|(_, failed)| !self.all_rendered || failed.class.is_definite())
+            .filter(|(request, failed)| failed.class.is_definite() || self.holds_back_a_first_render(request))
             .min_by_key(|(request, _)| *request)?;
         Some(Effect::Exit(Outcome::Fetch {
             class: failed.class,
@@ -319,6 +334,10 @@ impl Plan {
     pub fn users<'a>(&'a self, request: &'a SecretRequest) -> impl Iterator<Item = usize> + 'a {
         let users = self.templates.iter().enumerate();
         users.filter(|(_, template)| template.used.contains(request)).map(|(index, _)| index)
+    }
+
+    fn holds_back_a_first_render(&self, request: &SecretRequest) -> bool {
+        self.templates.iter().any(|template| !template.rendered_once && template.used.contains(request))
     }
 
     fn want_changes(&mut self) -> Vec<Effect> {

@@ -111,8 +111,8 @@ impl Reconcile {
 impl Running {
     async fn next_events(&mut self) -> Vec<Event> {
         let due = self.parts.plan.next_due();
-        let deadline = self.parts.deadline.filter(|_| !self.parts.plan.all_rendered());
-        let tick = self.status.next().filter(|_| !self.parts.plan.all_rendered());
+        let deadline = self.parts.deadline.filter(|_| self.parts.plan.awaits_first_render());
+        let tick = self.status.next().filter(|_| self.parts.plan.awaits_first_render());
         tokio::select! {
             biased;
             signal = self.parts.signals.recv() => vec![match signal {
@@ -239,7 +239,7 @@ impl Running {
         let destination = &spec.destination;
         let written = match output::write(destination, &render.bytes) {
             Ok(written) => written,
-            Err(trouble) => return self.write_failed(index, &trouble),
+            Err(trouble) => return self.write_failed(index, &trouble, false),
         };
         let mut changed = written.is_new();
         match written {
@@ -251,17 +251,17 @@ impl Running {
         for (_, result) in output::effect::apply(&effects_of(&render)) {
             match result {
                 Ok(written) => changed |= written.is_new(),
-                Err(trouble) => return self.write_failed(index, &trouble),
+                Err(trouble) => return self.write_failed(index, &trouble, changed),
             }
         }
         if changed { Written::Changed } else { Written::Same }
     }
 
-    fn write_failed(&mut self, index: usize, trouble: &output::WriteError) -> Written {
+    fn write_failed(&mut self, index: usize, trouble: &output::WriteError, changed: bool) -> Written {
         let (spec, _) = &self.parts.templates[index];
         let message = trouble.problem().at(spec.origin.clone()).to_string();
         self.say_once(index, &message);
-        Written::Failed(message)
+        Written::Failed { message, changed }
     }
 
     fn say_once(&mut self, index: usize, message: &str) {

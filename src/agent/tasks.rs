@@ -79,7 +79,10 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
         deadline,
     };
     service_manager.notify(State::Ready);
-    let outcome = reconcile.run().await;
+    let outcome = tokio::select! {
+        outcome = reconcile.run() => outcome,
+        outcome = a_panic_of(&mut tasks) => outcome,
+    };
     service_manager.notify(State::Stopping);
     tasks.shutdown().await;
     if revoke && !matches!(outcome, Outcome::Done { .. }) {
@@ -149,10 +152,22 @@ fn follow_signals(
     Ok(())
 }
 
+/// Tasks may end; one that panics ends the run, since nobody else would do its work.
+async fn a_panic_of(tasks: &mut JoinSet<()>) -> Outcome {
+    while let Some(ended) = tasks.join_next().await {
+        if ended.is_err_and(|trouble| trouble.is_panic()) {
+            return Outcome::Internal("a part of the agent broke; the log says where".into());
+        }
+    }
+    std::future::pending().await
+}
+
 async fn revoke_own_token(gate: &Gate, token: &watch::Receiver<TokenState>) {
-    let Some(token) = token.borrow().token().cloned() else { return };
+    let state = token.borrow().clone();
+    let Some(token) = state.token() else { return };
     let call = Call::write("auth/token/revoke-self", Body::json(&serde_json::json!({})), Product::Agent)
-        .token(&token);
+        .token(token)
+        .namespace(state.namespace.as_ref());
     match tokio::time::timeout(REVOKE_BUDGET, gate.upstream().send(&call)).await {
         Ok(Ok(_)) => info!(target: "agent", "revoked our own token"),
         Ok(Err(trouble)) => warn!(target: "agent", error = chain(&trouble), "can't revoke our own token"),

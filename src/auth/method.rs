@@ -46,7 +46,7 @@ pub enum LoginRequest {
         /// What the JWT says about itself, to explain a refusal.
         claims: Option<Claims>,
     },
-    /// The credential is wrapped: it is to be opened first, and [`Method::unwrapped`] then makes the login.
+    /// The credential is wrapped: it is to be opened first, and `Method::unwrapped` then makes the login.
     Unwrap {
         /// The wrapping token.
         token: Token,

@@ -46,7 +46,7 @@ fn uses(paths: &[&str]) -> BTreeSet<SecretRequest> {
 }
 
 fn config(once: bool) -> PlanConfig {
-    PlanConfig { once, exit_on_failure: true, retries: Some(2), sinks: false }
+    PlanConfig { once, complete: true, exit_on_failure: true, retries: Some(2), sinks: false }
 }
 
 fn failing(path: &str, tries: u32, class: FailureClass) -> Event {
@@ -195,7 +195,10 @@ fn a_write_that_fails_later_is_tried_again_with_growing_gaps() {
     plan.on(Event::PassDone, now);
     let mut at = now;
     for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
-        assert!(render(&mut plan, 0, &["kv/a"], Written::Failed("EROFS".into()), at).is_empty());
+        assert!(
+            render(&mut plan, 0, &["kv/a"], Written::Failed { message: "EROFS".into(), changed: false }, at)
+                .is_empty()
+        );
         let due = plan.next_due().unwrap();
         assert_eq!(due - at, Duration::from_secs(seconds));
         at = due;
@@ -206,17 +209,54 @@ fn a_write_that_fails_later_is_tried_again_with_growing_gaps() {
 }
 
 #[test]
-fn sinks_hold_back_the_end_and_the_deadline_counts_only_before_the_first_full_render() {
+fn sinks_hold_back_the_end_and_the_deadline_counts_until_then() {
     let templates = vec![(spec("a", &[], None), uses(&["kv/a"]))];
     let mut plan = Plan::new(PlanConfig { sinks: true, ..config(true) }, templates.clone());
     let now = crate::clock::Clock::system().now();
     plan.start();
     render(&mut plan, 0, &["kv/a"], Written::Changed, now);
     assert!(plan.on(Event::PassDone, now).is_empty());
-    assert!(plan.on(Event::DeadlinePassed, now).is_empty());
     assert_eq!(plan.on(Event::SinksDone, now), [Effect::Exit(Outcome::Done { failed_actions: 0 })]);
 
-    let mut plan = Plan::new(config(true), templates);
+    for once in [true, false] {
+        let mut plan = Plan::new(PlanConfig { sinks: true, ..config(once) }, templates.clone());
+        plan.start();
+        render(&mut plan, 0, &["kv/a"], Written::Changed, now);
+        plan.on(Event::PassDone, now);
+        let ends = !plan.on(Event::DeadlinePassed, now).is_empty();
+        assert_eq!(ends, once, "one that stays has had its first render; one that ends waits for its sinks");
+
+        let mut plan = Plan::new(config(once), templates.clone());
+        plan.start();
+        assert_eq!(plan.on(Event::DeadlinePassed, now), [Effect::Exit(Outcome::Deadline)]);
+    }
+}
+
+#[test]
+fn a_template_that_never_renders_does_not_make_its_siblings_fatal() {
+    let mut hopeless = (*spec("a", &[], None)).clone();
+    hopeless.error_fatal = false;
+    let templates = vec![(Arc::new(hopeless), uses(&["kv/a"])), (spec("b", &["y"], None), uses(&["kv/b"]))];
+    let mut plan = Plan::new(config(false), templates);
+    let now = crate::clock::Clock::system().now();
     plan.start();
-    assert_eq!(plan.on(Event::DeadlinePassed, now), [Effect::Exit(Outcome::Deadline)]);
+    let failed = |message: &str| Rendered::Failed { used: uses(&["kv/a"]), message: message.into() };
+    assert!(plan.on(Event::Rendered(0, failed("no key")), now).is_empty());
+    render(&mut plan, 1, &["kv/b"], Written::Changed, now);
+    plan.on(Event::PassDone, now);
+    assert!(plan.on(failing("kv/b", 99, FailureClass::Busy), now).is_empty(), "b was rendered before");
+    let broken = Rendered::Failed { used: uses(&["kv/b"]), message: "m".into() };
+    assert!(plan.on(Event::Rendered(1, broken), now).is_empty());
+    assert!(matches!(plan.on(failing("kv/a", 99, FailureClass::Busy), now)[..], [Effect::Exit(_)]));
+}
+
+#[test]
+fn a_file_that_changed_is_followed_up_even_when_one_beside_it_fails() {
+    let (mut plan, now) = two(false);
+    plan.start();
+    render(&mut plan, 0, &["kv/a"], Written::Changed, now);
+    render(&mut plan, 1, &["kv/b"], Written::Changed, now);
+    plan.on(Event::PassDone, now);
+    render(&mut plan, 0, &["kv/a"], Written::Failed { message: "ELOOP".into(), changed: true }, now);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![0])]);
 }

@@ -145,8 +145,8 @@ impl Machine {
         now: Instant,
         unit: f64,
     ) -> Option<Duration> {
-        // After a first success, an outage never ends the agent.
-        let forgiven = failure == LoginFailure::Unreachable && self.token.is_some();
+        // After a first success, only the server's own no ends the agent: neither an outage nor a late JWT does.
+        let forgiven = self.token.is_some() && !matches!(failure, LoginFailure::Refused(None));
         if self.rules.exit_on_err && !forgiven {
             return None;
         }

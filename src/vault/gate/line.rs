@@ -11,10 +11,16 @@ const SPREAD_EACH: Duration = Duration::from_millis(20);
 /// Longest such time.
 const SPREAD_MOST: Duration = Duration::from_secs(2);
 
+/// An outage that begins so soon after the last one is the last one: somebody answers the probe, and yet nobody gets
+/// through (a redirect to a dead node, a client certificate that is refused).
+const RELAPSE: Duration = Duration::from_secs(60);
+
 /// Whether the server can be reached.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     outage: Option<Outage>,
+    /// When the last outage ended, and that outage; forgotten when a request gets through.
+    ended: Option<(Instant, Outage)>,
     /// How many wait for the outage to end.
     pub(super) waiting: u32,
     /// Over which time those who waited go on.
@@ -28,6 +34,12 @@ struct Outage {
     probing: bool,
     tries: u32,
     backoff: ProbeBackoff,
+}
+
+impl Outage {
+    fn new(now: Instant) -> Self {
+        Self { since: now, next_probe: now, probing: false, tries: 1, backoff: ProbeBackoff::default() }
+    }
 }
 
 /// What a request may do.
@@ -68,9 +80,12 @@ impl Line {
         if self.outage.is_some() {
             return None;
         }
-        let mut backoff = ProbeBackoff::default();
-        let wait = backoff.next_wait(Duration::ZERO);
-        self.outage = Some(Outage { since: now, next_probe: now + wait, probing: false, tries: 1, backoff });
+        let relapse = self.ended.take().filter(|(ended, _)| now.duration_since(*ended) < RELAPSE);
+        let mut outage = relapse.map_or_else(|| Outage::new(now), |(_, outage)| outage);
+        let wait = outage.backoff.next_wait(now.duration_since(outage.since));
+        outage.next_probe = now + wait;
+        outage.probing = false;
+        self.outage = Some(outage);
         Some(wait)
     }
 
@@ -91,9 +106,14 @@ impl Line {
 
     /// Somebody got an answer. `Some(time)`: this ends an outage that lasted so long.
     pub(super) fn found(&mut self, now: Instant) -> Option<Duration> {
-        let outage = self.outage.take()?;
+        let Some(outage) = self.outage.take() else {
+            self.ended = None;
+            return None;
+        };
         self.window = SPREAD_EACH.saturating_mul(self.waiting.saturating_sub(1)).min(SPREAD_MOST);
-        Some(now.duration_since(outage.since))
+        let lasted = now.duration_since(outage.since);
+        self.ended = Some((now, outage));
+        Some(lasted)
     }
 
     /// Who was to probe is gone; the next one does it.
@@ -160,6 +180,27 @@ mod tests {
         assert_eq!(line.found(due), Some(due - start));
         assert_eq!(line.verdict(due), Verdict::Go { window: SPREAD_MOST });
         assert_eq!(line.found(due), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "a test's own start")]
+    async fn an_outage_that_only_the_probe_calls_over_grows_its_waits() {
+        let mut now = Instant::now();
+        let mut line = Line::default();
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            let wait = line.lost(now).unwrap();
+            waits.push(wait);
+            now += wait;
+            assert_eq!(line.verdict(now), Verdict::Probe);
+            line.found(now);
+        }
+        assert!(waits[11] > Duration::from_secs(1), "{waits:?}");
+        line.found(now);
+        assert!(
+            line.lost(now).unwrap() < Duration::from_millis(200),
+            "a request got through: all is forgotten"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! The one table of functions: name, Go signature, what it does, and the code.
 //!
 //! # Adding a function
-//! A family file holds `pub(super) const FUNCS: &[Func]`, a plain list; the family is named once in [`FAMILIES`].
+//! A family file holds `pub(super) const FUNCS: &[Func]`, a plain list; the family is named once in `FAMILIES`.
 //! The evaluator checks the number and the types of arguments against `params` before `run` is called, with Go's
 //! messages, so `run` reads its arguments with [`Args`] and never checks a type that the signature already says.
 //! An error is a [`FuncError`] with the words of the original, without the prefix `error calling NAME: `; words that
