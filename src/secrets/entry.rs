@@ -3,10 +3,11 @@
 //! No clock, no task, no network: the store feeds events in and carries effects out. Invariants that the tests
 //! hold it to: never two requests in flight, the last good answer is never lost, no retry sooner than its backoff.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
+pub use super::failure::{Failure, FailureClass};
 use super::{request::Verb, schedule::Policy};
 use crate::{
     backoff::RenewalBackoff,
@@ -15,41 +16,6 @@ use crate::{
         secret::Secret,
     },
 };
-
-/// Why a request did not succeed, by what the entry can do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// What kind of failure.
-    pub class: FailureClass,
-    /// Words for the user: method, path, status, the server's own words; never a secret.
-    pub message: String,
-    /// How long the server asked to wait.
-    pub retry_after: Option<Duration>,
-}
-
-/// Kinds of failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureClass {
-    /// 403: the policy doesn't allow it.
-    Denied,
-    /// 403 that says the token itself is no good.
-    InvalidToken,
-    /// 404, or a deleted version.
-    Missing,
-    /// Another definite answer (4xx).
-    Refused,
-    /// 5xx, 429, sealed: the server may answer later.
-    Busy,
-    /// No answer at all.
-    Unreachable,
-}
-
-impl FailureClass {
-    /// Whether the server has definitely said no, so that waiting alone mends nothing.
-    pub const fn is_definite(self) -> bool {
-        matches!(self, Self::Denied | Self::Missing | Self::Refused)
-    }
-}
 
 /// What a request brought.
 #[derive(Clone, Debug)]
@@ -128,8 +94,10 @@ pub struct Entry {
     lease: Option<Lease>,
     /// Failed tries in a row, with the last failure.
     failed: Option<(u32, Failure)>,
-    /// Leases of this request can't be renewed: the server refused it once.
+    /// Leases of this request are not renewed: the server doesn't allow it, or did not know two leases in a row.
     renewal_refused: bool,
+    /// The server did not know the last lease that was to be renewed.
+    lease_unknown: bool,
     /// Generation of the token that the request in flight was sent with at the earliest.
     sent: u64,
     /// The token that was refused first in a row of such answers; a refusal of a newer one means the request.
@@ -165,6 +133,7 @@ impl Entry {
             lease: None,
             failed: None,
             renewal_refused: false,
+            lease_unknown: false,
             sent: 0,
             refused: None,
             again: false,
@@ -297,6 +266,7 @@ impl Entry {
         lease.since = policy.now;
         lease.ends = policy.now + left;
         lease.backoff.reset();
+        self.lease_unknown = false;
         match lease.renewal.renewed(left, elapsed, unit) {
             lifetime::Next::Renew(after) if renewable => self.sleep(policy.now + after, Next::Renew),
             lifetime::Next::Renew(_) => self.fetch(),
@@ -357,9 +327,10 @@ impl Entry {
                 let share = policy.share_of(left);
                 self.sleep(policy.now + share, Next::Fetch)
             }
-            // The server doesn't know the lease: read once anew, and don't try to renew what comes.
+            // The server doesn't know the lease (somebody revoked it): read once anew. If it doesn't know that one
+            // either, renewing is no use here.
             FailureClass::Missing | FailureClass::Refused | FailureClass::InvalidToken => {
-                self.renewal_refused = true;
+                self.renewal_refused |= std::mem::replace(&mut self.lease_unknown, true);
                 self.fetch()
             }
         }

@@ -1,6 +1,7 @@
 //! What templates ask for, what came back, and the store that keeps it fresh.
 
 pub mod entry;
+pub mod failure;
 pub mod fetch;
 pub mod kept;
 pub mod pem;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -174,13 +176,41 @@ fn a_lease_that_must_not_be_renewed_costs_one_question_and_lives_on() {
 fn a_lease_that_the_server_does_not_know_is_read_once_anew_without_a_loop() {
     let mut bench = Bench::new();
     bench.token(1);
-    let effect = bench.ok(leased(100, true));
-    bench.wake(&effect);
-    assert_eq!(bench.err(FailureClass::Refused), fetch(true));
+    for _ in 0..2 {
+        let effect = bench.ok(leased(100, true));
+        let (_, renew) = bench.wake(&effect);
+        assert!(matches!(renew, Effect::Renew(_)), "one lost lease says nothing about the next");
+        assert_eq!(bench.err(FailureClass::Refused), fetch(true));
+    }
     let effect = bench.ok(leased(100, true));
     let (slept, next) = bench.wake(&effect);
     assert!(slept > 80.0, "{slept}");
-    assert_eq!(next, fetch(true));
+    assert_eq!(next, fetch(true), "two in a row: renewing is no use here");
+}
+
+#[test]
+fn a_renewal_that_succeeds_forgives_a_lost_lease() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    for _ in 0..3 {
+        let effect = bench.ok(leased(100, true));
+        bench.wake(&effect);
+        assert_eq!(bench.err(FailureClass::Missing), fetch(true));
+        let effect = bench.ok(leased(100, true));
+        let (_, renew) = bench.wake(&effect);
+        assert!(matches!(renew, Effect::Renew(_)));
+        let effect = bench.ok(leased(100, true));
+        let (_, renew) = bench.wake(&effect);
+        assert!(matches!(renew, Effect::Renew(_)));
+        assert_eq!(bench.err(FailureClass::Missing), fetch(true));
+        let effect = bench.ok(leased(100, true));
+        bench.wake(&effect);
+        bench.ok(leased(100, true));
+        bench.on(EntryEvent::Due);
+        bench.now += Duration::from_secs(80);
+        assert!(matches!(bench.on(EntryEvent::Due), Effect::Renew(_)));
+        assert_eq!(bench.ok(leased(1, true)), fetch(true));
+    }
 }
 
 #[test]
