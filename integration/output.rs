@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use serde_json::json;
 
-use crate::harness::{Pod, Run, canary, each_server, server::Server};
+use crate::harness::{Need, Pod, Run, canary, each_server, needing, server::Server};
 
 const SHOW: &str = "{{ with secret \"secret/data/app\" }}{{ .Data.data.v }}{{ end }}";
 
@@ -42,6 +42,30 @@ fn a_file_keeps_its_mode_when_the_template_names_none() {
         file.set_permissions(std::fs::Permissions::from_mode(0o640)).unwrap();
         once(&pod, server, &pod.template("v", SHOW, "")).finish().expect(0);
         assert_eq!((pod.rendered("v").unwrap(), pod.mode("v")), (value, 0o640));
+    });
+}
+
+#[test]
+fn a_wrong_owner_is_repaired_and_a_right_one_kept() {
+    needing(&[Need::Root], || {
+        each_server(|server| {
+            let (pod, value) = ready(server);
+            let owner = || {
+                let meta = pod.secrets().join("v").metadata().unwrap();
+                (meta.uid(), meta.gid())
+            };
+            let shared = pod.template("v", SHOW, "perms = \"0640\"\n  user = \"4711\"\n  group = \"4712\"");
+            once(&pod, server, &pod.template("v", SHOW, "")).finish().expect(0);
+            assert_eq!((owner(), pod.mode("v")), ((0, 0), 0o644));
+            once(&pod, server, &shared).finish().expect(0);
+            assert_eq!((owner(), pod.mode("v")), ((4711, 4712), 0o640), "only owner and mode were wrong");
+            assert_eq!(pod.rendered("v").unwrap(), value);
+
+            server.put("app", &json!({"v": canary("other")}));
+            once(&pod, server, &pod.template("v", SHOW, "")).finish().expect(0);
+            assert_ne!(pod.rendered("v").unwrap(), value);
+            assert_eq!((owner(), pod.mode("v")), ((4711, 4712), 0o640), "what nobody names is kept");
+        });
     });
 }
 

@@ -3,6 +3,7 @@
 pub mod canary;
 pub mod http;
 pub mod journal;
+pub mod needs;
 pub mod pod;
 pub mod process;
 pub mod secure;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 pub use self::{
     canary::canary,
+    needs::{Need, needing},
     pod::Pod,
     process::{Finished, Run},
     secure::Secure,

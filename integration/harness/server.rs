@@ -270,11 +270,11 @@ fn real_binaries() -> Vec<PathBuf> {
     binaries
 }
 
-fn case_name() -> String {
+pub(super) fn case_name() -> String {
     std::thread::current().name().unwrap_or("a case").to_owned()
 }
 
 /// Past the capturing of the test runner: what was skipped must be seen.
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

@@ -234,25 +234,6 @@ fn a_configured_owner_is_given_before_the_name_or_refused_with_advice() {
 }
 
 #[test]
-fn a_wrong_owner_is_repaired_and_a_right_one_kept() {
-    if !is_root() {
-        eprintln!("SKIPPED a_wrong_owner_is_repaired_and_a_right_one_kept: needs root");
-        return;
-    }
-    let dir = folder();
-    let path = dir.path().join("db");
-    write(&to(&path), b"x").unwrap();
-    let owned = Destination { group: Some("4712".into()), perms: Some(0o640), ..to(&path) };
-    assert_eq!(write(&owned, b"x").unwrap(), Written::Repaired);
-    assert!(Written::Repaired.is_new());
-    let meta = fs::metadata(&path).unwrap();
-    assert_eq!((meta.uid(), meta.gid(), mode(&path)), (0, 4712, 0o640));
-    write(&to(&path), b"other").unwrap();
-    assert_eq!(fs::metadata(&path).unwrap().gid(), 4712, "the owner of the file before is kept");
-    assert_eq!(mode(&path), 0o640);
-}
-
-#[test]
 fn owners_by_name_come_from_the_account_files() {
     let dir = folder();
     let accounts = Accounts::at(dir.path().join("passwd"), dir.path().join("group"));
