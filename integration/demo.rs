@@ -11,7 +11,7 @@ use nix::{
     unistd::Pid,
 };
 
-use super::harness::process::binary;
+use super::harness::process::full_binary;
 
 /// A word of each headline.
 const HEADLINES: [&str; 9] = [
@@ -29,7 +29,7 @@ const HEADLINES: [&str; 9] = [
 /// Temporary files go there, where the demo doesn't find a folder in memory; settings of the user's must not matter.
 #[expect(clippy::disallowed_methods, reason = "whole-program tests start programs")]
 fn demo(temp: &Path) -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::new(full_binary());
     command.arg("demo").env_clear().env("TMPDIR", temp).env("TERM", "xterm");
     command.env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_LOG_LEVEL", "nonsense");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -10,6 +10,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use super::harness::process::full_binary;
+
 /// What a call printed, and its exit code.
 struct Said {
     code: i32,
@@ -19,7 +21,7 @@ struct Said {
 
 /// Calls the program in a folder, with nothing in its environment but `environment`.
 fn call(folder: &Path, environment: &[(&str, &str)], args: &[&str]) -> Said {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_decant"));
+    let mut command = Command::new(full_binary());
     command.args(args).current_dir(folder).env_clear().env("HOME", folder);
     let output = command.envs(environment.iter().copied()).stdin(Stdio::null()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -238,7 +240,7 @@ struct Dev {
 
 impl Dev {
     fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_decant"))
+        let mut child = Command::new(full_binary())
             .args(["dev", "--listen", "127.0.0.1:0", "--root-token", "root"])
             .env_clear()
             .stdout(Stdio::piped())
@@ -307,7 +309,7 @@ fn secrets_come_from_a_server_with_the_token_at_hand() {
 #[test]
 fn a_save_renders_again() {
     let work = folder(&[FIXTURE, TEMPLATE]);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_decant"))
+    let mut child = Command::new(full_binary())
         .args(["render", "db.tmpl", "--fixture", "f.yaml", "--watch"])
         .current_dir(work.path())
         .env_clear()

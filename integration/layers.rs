@@ -51,6 +51,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("libc", &["process"]),
 ];
 
+/// What only some builds have: Cargo feature, its modules, its libraries. No other module may need any of them.
+const OPTIONAL: &[(&str, &[&str], &[&str])] = &[
+    ("dev", &["dev", "cli::dev", "cli::demo"], &["axum", "tokio_rustls"]),
+    ("laptop", &["laptop", "cli::render", "cli::check", "cli::inputs"], &[]),
+    ("injector", &[], &[]),
+];
+
 /// Libraries that a pure module must not know.
 const PURE: &[(&str, &[&str])] =
     &[("config", &["tokio", "reqwest"]), ("template", &["tokio", "reqwest", "tokio_util"])];
@@ -78,6 +85,7 @@ fn findings(sources: &BTreeMap<PathBuf, Source>, waivers: &[(&str, &str)]) -> Ve
         let name = file.display().to_string();
         let module = module_of(file);
         found.extend(imports(&name, module.first().map(String::as_str), source));
+        found.extend(optional_imports(&name, &module, source));
         for module in module.iter().chain(&source.modules) {
             if EMPTY_NAMES.contains(&module.as_str()) {
                 found.push(format!("{name}: the name {module} says nothing; name it after what it is for"));
@@ -131,6 +139,29 @@ fn imports(file: &str, own: Option<&str>, source: &Source) -> Vec<String> {
         }
         if PURE.iter().any(|(pure, banned)| *pure == own && banned.contains(&name.as_str())) {
             found.push(format!("{file}: {own} is pure and must not know {name}"));
+        }
+    }
+    found
+}
+
+/// Imports of what a build may lack by a file that every build has.
+fn optional_imports(file: &str, module: &[String], source: &Source) -> Vec<String> {
+    let below = |modules: &[&str], path: &[String]| {
+        modules.iter().any(|module| {
+            let parts: Vec<&str> = module.split("::").collect();
+            path.len() >= parts.len() && path.iter().zip(&parts).all(|(a, b)| a == b)
+        })
+    };
+    let mut found = Vec::new();
+    for (feature, modules, libraries) in OPTIONAL {
+        if below(modules, module) {
+            continue;
+        }
+        for import in &source.in_every_build {
+            if below(modules, import) || libraries.contains(&import[0].as_str()) {
+                let import = import.join("::");
+                found.push(format!("{file}: {import} is only there with the feature {feature}"));
+            }
         }
     }
     found
@@ -233,7 +264,7 @@ fn imports_against_the_line_are_found() {
         ("watch.rs", "use crate::config::Config;"),
         ("dev/mod.rs", "use crate::agent::Agent;"),
         ("dev/mod.rs", "use crate::vault::client::Client;"),
-        ("agent/mod.rs", "use crate::dev::Server;"),
+        ("agent/mod.rs", "#[cfg(feature = \"dev\")] use crate::dev::Server;"),
         ("sink.rs", "use crate::vault::client::Client;"),
         ("auth/mod.rs", "use super::agent::Agent;"),
         ("template/x.rs", "use crate::secrets::store::Store;"),
@@ -265,6 +296,44 @@ fn libraries_stay_at_home_and_pure_modules_pure() {
     assert_eq!(found(&[("auth/mod.rs", "fn f() { reqwest::get() }")]).len(), 1);
     assert_eq!(found(&[("template/go/eval.rs", "use tokio::time::sleep;")]).len(), 1);
     assert_eq!(found(&[("watch.rs", "use notify::Watcher;")]), [""; 0]);
+}
+
+#[test]
+fn nothing_that_every_build_has_needs_an_optional_part() {
+    for (file, text) in [
+        ("cli/start.rs", "fn f() { super::dev::run() }"),
+        ("cli/token.rs", "use crate::laptop::input;"),
+        ("cli/render.rs", "use crate::dev::Server;"),
+    ] {
+        assert_eq!(found(&[(file, text)]).len(), 1, "{file}: {text}");
+    }
+    // Where the library belongs and which build has it are two laws.
+    assert_eq!(found(&[("http/mod.rs", "use axum::Router;")]).len(), 2);
+    for (file, text) in [
+        ("cli/start.rs", "#[cfg(feature = \"dev\")] fn f() { super::dev::run() }"),
+        ("cli/demo/stage.rs", "use crate::dev::Server;"),
+        ("dev/http.rs", "use axum::Router;"),
+    ] {
+        assert_eq!(found(&[(file, text)]), [""; 0], "{file}: {text}");
+    }
+}
+
+#[test]
+fn the_manifest_and_the_law_name_the_same_optional_parts() {
+    let manifest: toml::Table = toml::from_str(include_str!("../Cargo.toml")).unwrap();
+    let mut features: Vec<&str> = OPTIONAL.iter().map(|(feature, ..)| *feature).collect();
+    let default = manifest["features"]["default"].as_array().unwrap();
+    assert_eq!(default.iter().filter_map(|name| name.as_str()).collect::<Vec<_>>(), features);
+    features.push("default");
+    features.sort_unstable();
+    assert_eq!(manifest["features"].as_table().unwrap().keys().collect::<Vec<_>>(), features);
+    for (feature, _, libraries) in OPTIONAL {
+        let brought = manifest["features"][*feature].as_array().unwrap().iter();
+        let brought: Vec<String> = brought
+            .filter_map(|name| name.as_str()?.strip_prefix("dep:").map(|name| name.replace('-', "_")))
+            .collect();
+        assert_eq!(brought, *libraries, "{feature}");
+    }
 }
 
 #[test]

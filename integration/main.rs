@@ -1,7 +1,8 @@
 //! Whole-program tests: the real binary against the embedded dev server and, when named, a real one.
 //!
 //! `BAO_BIN` or `VAULT_BIN` names a real server's binary: every case that such a server can play then runs on it, too.
-//! `DECANT_BIN` names another build of the binary under test. Every run logs at trace level, and all that it prints
+//! `DECANT_BIN` names another build of the binary under test, `DECANT_FULL_BIN` the build with all features that serves
+//! it: so the small build for pods is tested against the server of the large one. Every run logs at trace level, and all that it prints
 //! is searched for every secret that was served.
 
 #![expect(unreachable_pub, reason = "a program of its own: nothing here is reachable from outside")]

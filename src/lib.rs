@@ -4,6 +4,8 @@
 //! `config → auth → secrets → template → output → action`.
 //! A module imports only what lies before it in that line or below it; `ARCHITECTURE.md` has the table and
 //! `integration/layers.rs` holds the code to it.
+//!
+//! The features `dev` and `laptop` add what pods don't need; nothing else here imports what they bring.
 
 pub mod action;
 pub mod agent;
@@ -13,9 +15,11 @@ pub mod chance;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "dev")]
 pub mod dev;
 pub mod http;
 pub mod jwt;
+#[cfg(feature = "laptop")]
 pub mod laptop;
 pub mod origin;
 pub mod output;

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench figures` runs everything, `cargo bench --bench figures -- --quick 100` one size.
 //! `PEER_BIN` names a peer that reads the same configuration file, `DECANT_BIN` another build of decant; without it
-//! the release build is made and used. Nothing here fails because something is slow: figures gate no test.
+//! the release build of the image is made and used. Nothing here fails because something is slow: figures gate no test.
 //! `docs/performance.md` explains what the columns mean.
 #![expect(
     clippy::disallowed_methods,
@@ -106,7 +106,7 @@ fn figures(extent: &Extent) -> Result<(), String> {
     println!("\n{}", product::sizes(&ours, peer.as_deref())?);
     let most =
         extent.once.iter().map(|(size, _)| *size).chain(extent.stay.iter().copied()).max().unwrap_or(1);
-    let server = Server::start(&ours, most)?;
+    let server = Server::start(&product::server(), most)?;
     let mut sides = vec![Side::program("decant", &ours)];
     sides.extend(peer.as_deref().map(|peer| Side::program("peer", peer)));
     sides.extend([Side::Floor { connections: 1 }, Side::Floor { connections: 8 }]);

@@ -10,15 +10,21 @@ use serde_json::Value;
 
 use crate::table::Table;
 
-/// `DECANT_BIN`, or else the release build, which is made now: what `cargo bench` builds by itself has the features
-/// of the test dependencies in it and is not what users get.
+/// `DECANT_BIN`, or else the build of the image, which is made now: what `cargo bench` builds by itself has the
+/// features of the test dependencies in it and is not what pods get.
 pub(crate) fn binary() -> Result<PathBuf, String> {
     if let Some(named) = env::var_os("DECANT_BIN").filter(|path| !path.is_empty()) {
         return Ok(PathBuf::from(named));
     }
-    println!("building the release binary …");
+    println!("building the release binary of the image …");
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--bin=decant", "--message-format=json-render-diagnostics"])
+        .args([
+            "build",
+            "--release",
+            "--no-default-features",
+            "--bin=decant",
+            "--message-format=json-render-diagnostics",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
         .output()
@@ -27,6 +33,12 @@ pub(crate) fn binary() -> Result<PathBuf, String> {
     let messages = text.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut built = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
     built.next().ok_or_else(|| "the release binary can't be built".to_owned())
+}
+
+/// What serves everybody: `DECANT_FULL_BIN`, or else what `cargo bench` built, dev server included.
+pub(crate) fn server() -> PathBuf {
+    let named = env::var_os("DECANT_FULL_BIN").filter(|path| !path.is_empty());
+    named.map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_decant")), PathBuf::from)
 }
 
 /// Sizes of the binaries.

@@ -15,9 +15,17 @@ use nix::{
 
 use super::{canary, eventually};
 
-/// The binary under test; `DECANT_BIN` names another build of it.
+/// The binary under test, which may be a build for pods; `DECANT_BIN` names another than cargo's.
 pub fn binary() -> PathBuf {
     named("DECANT_BIN").unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_decant")))
+}
+
+/// A build with all features, for the dev server and the commands of a laptop; `DECANT_FULL_BIN` names another than
+/// cargo's.
+pub fn full_binary() -> PathBuf {
+    let built = cfg!(all(feature = "dev", feature = "laptop")).then(|| env!("CARGO_BIN_EXE_decant").into());
+    let advice = "this build has no server: DECANT_FULL_BIN=PATH must name a build with all features";
+    named("DECANT_FULL_BIN").or(built).expect(advice)
 }
 
 /// A path that the tester names in the environment.
@@ -40,7 +48,16 @@ pub struct Run {
 impl Run {
     /// decant with these arguments, an empty environment, and trace logs, so that every test is a canary test too.
     pub fn decant<S: Into<String>>(args: impl IntoIterator<Item = S>) -> Self {
-        let mut run = Self::program(binary(), args);
+        Self::ours(binary(), args)
+    }
+
+    /// The same of the build with all features.
+    pub fn full<S: Into<String>>(args: impl IntoIterator<Item = S>) -> Self {
+        Self::ours(full_binary(), args)
+    }
+
+    fn ours<S: Into<String>>(program: PathBuf, args: impl IntoIterator<Item = S>) -> Self {
+        let mut run = Self::program(program, args);
         run.env.insert("VAULT_LOG_LEVEL".into(), "trace".into());
         run.is_ours = true;
         run

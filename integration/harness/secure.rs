@@ -36,7 +36,7 @@ impl Secure {
     pub fn start() -> Self {
         // The server is killed at the end and can't take its file away itself.
         let folder = TempDir::new().expect("a temporary folder");
-        let run = Run::decant(["dev", "--listen", "127.0.0.1:0", "--tls", "--root-token", ROOT]);
+        let run = Run::full(["dev", "--listen", "127.0.0.1:0", "--tls", "--root-token", ROOT]);
         let mut process = run.env("TMPDIR", folder.path().display().to_string()).start();
         let line = process.prints("Address:");
         let authority = line.split("https://").nth(1).expect("an address").trim().to_owned();

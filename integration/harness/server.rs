@@ -1,4 +1,4 @@
-//! A server under a test: the dev server of the binary under test, or a real one that the tester named.
+//! A server under a test: the embedded dev server, or a real one that the tester named.
 
 use std::{
     io::Write,
@@ -43,7 +43,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// `decant dev` of the binary under test, on a free port.
+    /// `decant dev` on a free port.
     pub fn dev() -> Self {
         let server = Self::bare_dev();
         server.set_up();
@@ -62,7 +62,7 @@ impl Server {
     }
 
     fn bare_dev_at(authority: &str) -> Self {
-        let run = Run::decant(["dev", "--listen", authority, "--root-token", ROOT]);
+        let run = Run::full(["dev", "--listen", authority, "--root-token", ROOT]);
         let mut process = run.start();
         let line = process.prints("Address:");
         let authority = line.split("http://").nth(1).expect("an address").trim().to_owned();

@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, path::Path};
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
-    Attribute, File, ImplItemFn, Item, ItemFn, ItemMod, ItemUse, Signature, TraitItemFn, UseTree,
+    Arm, Attribute, File, ImplItemFn, Item, ItemFn, ItemMod, ItemUse, Signature, TraitItemFn, UseTree,
+    Variant,
     spanned::Spanned,
     visit::{self, Visit},
 };
@@ -16,6 +17,8 @@ pub(super) struct Source {
     pub(super) imports: BTreeSet<Vec<String>>,
     /// Other crates whose items are imported or named.
     pub(super) crates: BTreeSet<String>,
+    /// Those of both that every build has: what stands behind `cfg(feature = …)` is left out, crates are one word.
+    pub(super) in_every_build: BTreeSet<Vec<String>>,
     /// Names of the modules that the file declares, tests apart.
     pub(super) modules: Vec<String>,
     /// Names of the modules that exist for tests only.
@@ -34,7 +37,7 @@ impl Source {
     /// Reads a file's text; `module` is the path of its module.
     pub(super) fn parse(text: &str, module: &[String]) -> syn::Result<Self> {
         let file: File = syn::parse_file(text)?;
-        let mut reader = Reader { module: module.to_vec(), source: Self::default(), test_lines: 0 };
+        let mut reader = Reader { module: module.to_vec(), source: Self::default(), test_lines: 0, gates: 0 };
         reader.visit_file(&file);
         reader.source.has_purpose = file.attrs.iter().any(|attribute| attribute.path().is_ident("doc"));
         reader.source.lines = text.lines().count().saturating_sub(reader.test_lines);
@@ -59,9 +62,24 @@ struct Reader {
     module: Vec<String>,
     source: Source,
     test_lines: usize,
+    /// How many `cfg(feature = …)` what is read stands behind.
+    gates: usize,
 }
 
 impl Reader {
+    fn behind_gates(&mut self, attributes: &[Attribute], read: impl FnOnce(&mut Self)) {
+        let gates = attributes.iter().filter(|attribute| is_gate(attribute)).count();
+        self.gates += gates;
+        read(self);
+        self.gates -= gates;
+    }
+
+    fn note_for_every_build(&mut self, path: &[String]) {
+        if self.gates == 0 {
+            self.source.in_every_build.insert(path.to_vec());
+        }
+    }
+
     /// A path as written becomes one from the crate's root; other crates are noted by name.
     fn note(&mut self, path: &[String]) {
         let mut base = self.module.clone();
@@ -74,6 +92,7 @@ impl Reader {
             }
             Some(name) => {
                 self.source.crates.insert(name.to_owned());
+                self.note_for_every_build(&path[..1]);
                 return;
             }
             None => return,
@@ -85,6 +104,7 @@ impl Reader {
         }
         base.extend_from_slice(rest);
         if !base.is_empty() {
+            self.note_for_every_build(&base);
             self.source.imports.insert(base);
         }
     }
@@ -151,6 +171,13 @@ fn is_test_only(attributes: &[Attribute]) -> bool {
     })
 }
 
+/// Whether it leaves out what it stands on in builds without a Cargo feature.
+fn is_gate(attribute: &Attribute) -> bool {
+    let Ok(list) = attribute.meta.require_list() else { return false };
+    let condition = list.tokens.to_string();
+    list.path.is_ident("cfg") && condition.contains("feature") && !condition.contains("not")
+}
+
 /// The text of `#[path = "…"]`.
 fn own_place(attribute: &Attribute) -> Option<String> {
     let value = attribute.meta.require_name_value().ok().filter(|value| value.path.is_ident("path"))?;
@@ -183,8 +210,16 @@ impl<'ast> Visit<'ast> for Reader {
                 self.source.test_files.extend(module.attrs.iter().filter_map(own_place));
             }
         } else {
-            visit::visit_item(self, item);
+            self.behind_gates(attributes_of(item), |reader| visit::visit_item(reader, item));
         }
+    }
+
+    fn visit_arm(&mut self, arm: &'ast Arm) {
+        self.behind_gates(&arm.attrs, |reader| visit::visit_arm(reader, arm));
+    }
+
+    fn visit_variant(&mut self, variant: &'ast Variant) {
+        self.behind_gates(&variant.attrs, |reader| visit::visit_variant(reader, variant));
     }
 
     fn visit_item_mod(&mut self, module: &'ast ItemMod) {
@@ -273,6 +308,17 @@ mod tests {
         let source = parse("use tokio::time; fn f() { reqwest::get() }", &["x"]);
         assert!(source.crates.contains("tokio") && source.crates.contains("reqwest"), "{source:?}");
         assert!(source.imports.is_empty());
+    }
+
+    #[test]
+    fn what_stands_behind_a_feature_is_not_in_every_build() {
+        let text = "#[cfg(feature = \"a\")] use crate::a::A; use crate::b::B;
+                    #[cfg(feature = \"a\")] fn f() { axum::serve() }
+                    fn g() { match x { #[cfg(feature = \"a\")] 1 => crate::c::d(), _ => tokio::spawn() } }";
+        let source = parse(text, &["x"]);
+        let always: Vec<String> = source.in_every_build.iter().map(|path| path.join("::")).collect();
+        assert_eq!(always, ["b::B", "tokio"]);
+        assert_eq!((source.imports.len(), source.crates.len()), (3, 2));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use secrecy::SecretString;
 
 use super::{
-    ANNOTATIONS, AgentOptions, Command, DevOptions, OutputFormat, PodOptions, Program, Usage,
+    ANNOTATIONS, AgentOptions, Command, OutputFormat, PodOptions, Program, Usage,
     commands::Spec,
     flags::{Flag, Set, Takes},
     foreign,
@@ -33,9 +33,13 @@ impl Asked {
             "agent" => self.agent(environment).map(Command::Agent),
             "init" => self.pod().map(Command::Init),
             "sidecar" => self.pod().map(Command::Sidecar),
+            #[cfg(feature = "laptop")]
             "render" => self.render().map(Command::Render),
+            #[cfg(feature = "laptop")]
             "check" => self.check().map(Command::Check),
+            #[cfg(feature = "dev")]
             "dev" => self.dev().map(Command::Dev),
+            #[cfg(feature = "dev")]
             "demo" => self.no_words().map(|()| Command::Demo),
             "token revoke" => self.revoke(),
             "token lookup" => self.lookup(environment),
@@ -75,16 +79,6 @@ impl Asked {
             configs: self.paths("config"),
             flags: Box::new(self.settings()?),
         })
-    }
-
-    fn dev(&self) -> Result<DevOptions, Usage> {
-        self.no_words()?;
-        let listen = self.text("listen").unwrap_or("127.0.0.1:8200");
-        let listen = listen.parse().map_err(|_| {
-            self.wrong(&format!("{listen:?} is no address for -listen: expected one like 127.0.0.1:8200"))
-        })?;
-        let root_token = self.text("root-token").map(SecretString::from);
-        Ok(DevOptions { listen, root_token, tls: self.is_set("tls")? })
     }
 
     fn revoke(&self) -> Result<Command, Usage> {
@@ -183,7 +177,7 @@ impl Asked {
         })
     }
 
-    fn no_words(&self) -> Result<(), Usage> {
+    pub(super) fn no_words(&self) -> Result<(), Usage> {
         match self.rest.first() {
             Some(word) => Err(self.wrong(&format!("unexpected argument `{word}`"))),
             None => Ok(()),

@@ -2,11 +2,13 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser};
 
+#[cfg(feature = "dev")]
+use super::flags::DEV;
+#[cfg(feature = "laptop")]
+use super::flags::{CHECK, INPUTS, RENDER};
 use super::{
     Program,
-    flags::{
-        AGENT, CHECK, CLIENT, DEV, Flag, GENERIC, INPUTS, LOG, LOOKUP, OWN, RENDER, REVOKE, STANDALONE, Takes,
-    },
+    flags::{AGENT, CLIENT, Flag, GENERIC, LOG, LOOKUP, OWN, REVOKE, STANDALONE, Takes},
 };
 
 /// One command.
@@ -27,7 +29,7 @@ pub(super) struct Spec {
     pub(super) usage_exit: u8,
 }
 
-/// All commands, in the order of the help text.
+/// All commands of this build, in the order of the help text.
 pub(super) static COMMANDS: &[Spec] = &[
     Spec {
         name: "agent",
@@ -71,6 +73,7 @@ pub(super) static COMMANDS: &[Spec] = &[
                    decant sidecar --annotations ./annotations --revoke-on-exit",
         usage_exit: 2,
     },
+    #[cfg(feature = "laptop")]
     Spec {
         name: "render",
         about: "Show what templates render to, with secrets from a server or from a file",
@@ -92,6 +95,7 @@ pub(super) static COMMANDS: &[Spec] = &[
                    decant render --config agent.hcl --diff",
         usage_exit: 2,
     },
+    #[cfg(feature = "laptop")]
     Spec {
         name: "check",
         about: "Find mistakes in templates, configurations and manifests; list requests and their policy",
@@ -108,6 +112,7 @@ pub(super) static COMMANDS: &[Spec] = &[
                    decant check --format hcl --kv2 secret agent.hcl > policy.hcl",
         usage_exit: 2,
     },
+    #[cfg(feature = "dev")]
     Spec {
         name: "dev",
         about: "Run a Vault-compatible server in memory, for laptops and tests",
@@ -120,6 +125,7 @@ pub(super) static COMMANDS: &[Spec] = &[
                    With HTTPS:\n    decant dev --tls",
         usage_exit: 2,
     },
+    #[cfg(feature = "dev")]
     Spec {
         name: "demo",
         about: "Show the whole story on this machine in about ten seconds",

@@ -4,14 +4,17 @@ use std::{
     env,
     fs::{self, File},
     io::Write,
+    net::SocketAddr,
     path::PathBuf,
 };
 
 use ring::rand::{SecureRandom, SystemRandom};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    DevOptions, runtime,
+    Usage,
+    asked::Asked,
+    runtime,
     start::{complain, say},
 };
 use crate::{
@@ -20,6 +23,30 @@ use crate::{
     problem::chain,
     process::signals::{Request, Signals},
 };
+
+/// Options of `dev`.
+#[derive(Clone, Debug)]
+pub struct DevOptions {
+    /// Where to listen. Default 127.0.0.1:8200; whoever listens refuses other than loopback addresses.
+    pub listen: SocketAddr,
+    /// Token that may do everything; `None`: the server makes one.
+    pub root_token: Option<SecretString>,
+    /// Whether it serves HTTPS.
+    pub tls: bool,
+}
+
+impl Asked {
+    /// Options of `dev`.
+    pub(super) fn dev(&self) -> Result<DevOptions, Usage> {
+        self.no_words()?;
+        let listen = self.text("listen").unwrap_or("127.0.0.1:8200");
+        let listen = listen.parse().map_err(|_| {
+            self.wrong(&format!("{listen:?} is no address for -listen: expected one like 127.0.0.1:8200"))
+        })?;
+        let root_token = self.text("root-token").map(SecretString::from);
+        Ok(DevOptions { listen, root_token, tls: self.is_set("tls")? })
+    }
+}
 
 /// Runs the server; returns the exit code.
 pub(super) fn run(options: &DevOptions) -> u8 {

@@ -2,11 +2,63 @@
 
 use std::path::PathBuf;
 
-use super::{CheckFormat, CheckOptions, RenderOptions, Usage, asked::Asked};
-use crate::laptop::{
-    input::{Bare, Form, Given},
-    policy::Mounts,
+use super::{Usage, asked::Asked};
+use crate::{
+    config::raw::Raw,
+    laptop::{
+        input::{Bare, Form, Given},
+        policy::Mounts,
+    },
 };
+
+/// Options of `render`.
+#[derive(Clone, Debug)]
+pub struct RenderOptions {
+    /// What to render, at least one.
+    pub given: Vec<Given>,
+    /// Settings of bare template files.
+    pub bare: Bare,
+    /// File with secrets; `None`: from the server.
+    pub fixture: Option<PathBuf>,
+    /// Mounts of KV version 2 that the fixture doesn't give away.
+    pub kv2: Vec<String>,
+    /// Folder to write to; `None`: standard output.
+    pub out: Option<PathBuf>,
+    /// Show differences and write nothing.
+    pub diff: bool,
+    /// Render again on save.
+    pub watch: bool,
+    /// Show values on a terminal.
+    pub reveal: bool,
+    /// Settings from flags.
+    pub flags: Box<Raw>,
+}
+
+/// Options of `check`.
+#[derive(Clone, Debug)]
+pub struct CheckOptions {
+    /// What to check, at least one.
+    pub given: Vec<Given>,
+    /// Settings of bare template files.
+    pub bare: Bare,
+    /// What is known of the server's mounts.
+    pub mounts: Mounts,
+    /// How to print.
+    pub format: CheckFormat,
+    /// Warnings count as errors.
+    pub strict: bool,
+}
+
+/// How `check` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// The policy alone.
+    Hcl,
+}
 
 /// Flags that say what a file is.
 const FORMS: [(&str, Form); 4] = [

@@ -2,21 +2,27 @@
 
 mod agent;
 mod asked;
+#[cfg(feature = "laptop")]
 mod check;
 mod commands;
+#[cfg(feature = "dev")]
 mod demo;
+#[cfg(feature = "dev")]
 mod dev;
 pub mod flags;
 mod foreign;
 pub mod goflags;
+#[cfg(feature = "laptop")]
 mod inputs;
+mod parts;
 mod pod;
+#[cfg(feature = "laptop")]
 mod render;
 mod runtime;
 mod start;
 mod token;
 
-use std::{ffi::OsString, fmt, net::SocketAddr, path::PathBuf};
+use std::{ffi::OsString, fmt, path::PathBuf};
 
 use clap::error::ErrorKind;
 use secrecy::SecretString;
@@ -24,12 +30,12 @@ use thiserror::Error;
 
 use crate::{
     config::{env::Environment, raw::Raw},
-    laptop::{
-        input::{Bare, Given},
-        policy::Mounts,
-    },
     problem::nearest,
 };
+#[cfg(feature = "dev")]
+pub use dev::DevOptions;
+#[cfg(feature = "laptop")]
+pub use inputs::{CheckFormat, CheckOptions, RenderOptions};
 pub use start::start;
 
 use asked::{Asked, wrong};
@@ -95,12 +101,16 @@ pub enum Command {
     /// `sidecar`.
     Sidecar(PodOptions),
     /// `render`.
+    #[cfg(feature = "laptop")]
     Render(RenderOptions),
     /// `check`.
+    #[cfg(feature = "laptop")]
     Check(CheckOptions),
     /// `dev`.
+    #[cfg(feature = "dev")]
     Dev(DevOptions),
     /// `demo`.
+    #[cfg(feature = "dev")]
     Demo,
     /// `token revoke -self`.
     TokenRevokeSelf {
@@ -142,66 +152,6 @@ pub struct PodOptions {
     pub configs: Vec<PathBuf>,
     /// Settings from flags.
     pub flags: Box<Raw>,
-}
-
-/// Options of `render`.
-#[derive(Clone, Debug)]
-pub struct RenderOptions {
-    /// What to render, at least one.
-    pub given: Vec<Given>,
-    /// Settings of bare template files.
-    pub bare: Bare,
-    /// File with secrets; `None`: from the server.
-    pub fixture: Option<PathBuf>,
-    /// Mounts of KV version 2 that the fixture doesn't give away.
-    pub kv2: Vec<String>,
-    /// Folder to write to; `None`: standard output.
-    pub out: Option<PathBuf>,
-    /// Show differences and write nothing.
-    pub diff: bool,
-    /// Render again on save.
-    pub watch: bool,
-    /// Show values on a terminal.
-    pub reveal: bool,
-    /// Settings from flags.
-    pub flags: Box<Raw>,
-}
-
-/// Options of `check`.
-#[derive(Clone, Debug)]
-pub struct CheckOptions {
-    /// What to check, at least one.
-    pub given: Vec<Given>,
-    /// Settings of bare template files.
-    pub bare: Bare,
-    /// What is known of the server's mounts.
-    pub mounts: Mounts,
-    /// How to print.
-    pub format: CheckFormat,
-    /// Warnings count as errors.
-    pub strict: bool,
-}
-
-/// How `check` prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckFormat {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
-    /// The policy alone.
-    Hcl,
-}
-
-/// Options of `dev`.
-#[derive(Clone, Debug)]
-pub struct DevOptions {
-    /// Where to listen. Default 127.0.0.1:8200; whoever listens refuses other than loopback addresses.
-    pub listen: SocketAddr,
-    /// Token that may do everything; `None`: the server makes one.
-    pub root_token: Option<SecretString>,
-    /// Whether it serves HTTPS.
-    pub tls: bool,
 }
 
 /// How `token lookup` prints.
@@ -270,7 +220,7 @@ fn help(program: Program, topic: &[&str]) -> Result<Command, Usage> {
     let name = topic.join(" ");
     match Spec::find(&name) {
         Some(spec) => Ok(Command::Print(spec.help(program))),
-        None => match foreign::instead(topic) {
+        None => match foreign::instead(topic).or_else(|| parts::lacking(topic)) {
             Some(message) => Err(Usage::new(foreign::EXIT_CODE, message)),
             None => Err(unknown(topic)),
         },
@@ -283,7 +233,7 @@ fn dispatch(
     args: &[String],
     environment: &Environment,
 ) -> Result<Command, Usage> {
-    if let Some(message) = foreign::instead(words) {
+    if let Some(message) = foreign::instead(words).or_else(|| parts::lacking(words)) {
         return Err(Usage::new(foreign::EXIT_CODE, message));
     }
     let named = |count: usize| words.get(..count).and_then(|words| Spec::find(&words.join(" ")));

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::{config::raw::Said, laptop::input::Form};
+use crate::config::raw::Said;
+#[cfg(feature = "laptop")]
+use crate::laptop::input::Form;
 
 /// A command line in one string, words between blanks.
 fn line(text: &str) -> Result<Command, Usage> {
@@ -106,6 +108,7 @@ fn init_and_sidecar_know_their_files_and_our_own_settings() {
     assert!(matches!(line("decant sidecar"), Ok(Command::Sidecar(_))));
 }
 
+#[cfg(feature = "dev")]
 #[test]
 fn dev_and_demo_are_read_and_the_root_token_is_not_shown() {
     let Command::Dev(options) = line("decant dev --listen 127.0.0.1:0 --root-token canary").unwrap() else {
@@ -243,6 +246,24 @@ fn help_of_init() {
     ");
 }
 
+#[cfg(not(any(feature = "dev", feature = "laptop")))]
+#[test]
+fn the_small_build_offers_what_it_has_and_says_which_build_has_the_rest() {
+    for name in ["dev", "demo", "render", "check"] {
+        assert!(!printed("decant help").contains(&format!("\n  {name} ")), "{name}");
+        for line in [format!("decant {name} --help"), format!("decant help {name}")] {
+            let (code, message) = refused(&line);
+            assert_eq!(code, 64, "{line}");
+            assert!(
+                message.starts_with(&format!("this build of decant has no command `{name}`")),
+                "{line}: {message}"
+            );
+            assert!(message.contains("the full build has it"), "{line}: {message}");
+        }
+    }
+}
+
+#[cfg(all(feature = "dev", feature = "laptop"))]
 #[test]
 fn help_without_a_command() {
     assert_snapshot!(refused("decant").1, @r"
@@ -267,6 +288,7 @@ fn help_without_a_command() {
     ");
 }
 
+#[cfg(feature = "laptop")]
 #[test]
 fn render_and_check_take_files_and_flags_in_any_order() {
     let Command::Render(options) =

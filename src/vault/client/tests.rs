@@ -150,7 +150,7 @@ async fn the_token_goes_to_no_other_page() {
     }
     let asked = Url::parse("https://vault/v1/a").unwrap();
     let reply = reqwest::Response::from(
-        axum::http::Response::builder().status(307).header("location", "http://vault/v1/a").body("").unwrap(),
+        ::http::Response::builder().status(307).header("location", "http://vault/v1/a").body("").unwrap(),
     );
     assert!(target(&reply, &asked).unwrap().unwrap_err().contains("plain HTTP"));
 }
