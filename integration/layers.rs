@@ -25,7 +25,8 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("secrets", &[&["config", "vault", "auth"]]),
     ("template", &[&["config", "secrets::request", "secrets::snapshot"], WIRE]),
     ("output", &[&["config"]]),
-    ("action", &[&["config"]]),
+    // A generation file is an output like others.
+    ("action", &[&["config", "output"]]),
     ("sink", &[&["config", "auth", "output", "vault::error"], WIRE]),
     ("agent", &[&["vault", "config", "auth", "secrets", "template", "output", "action", "sink"]]),
     ("laptop", &[&["vault", "config", "auth", "secrets", "template", "output"]]),

@@ -92,6 +92,7 @@ fn spec(case: &Map<String, Value>) -> TemplateSpec {
         on_missing_key: if error { OnMissingKey::Error } else { OnMissingKey::Zero },
         error_fatal: true,
         actions: Vec::new(),
+        group: None,
         wait: None,
         function_denylist: texts("denylist"),
         sandbox_path: None,

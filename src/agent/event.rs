@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::outcome::Outcome;
-use crate::secrets::{request::SecretRequest, snapshot::Failed};
+use crate::{
+    action::Moment,
+    secrets::{request::SecretRequest, snapshot::Failed},
+};
 
 /// One thing that happened outside.
 #[derive(Debug)]
@@ -101,7 +104,7 @@ pub enum Effect {
     /// Write what was rendered.
     Write(usize),
     /// Run the actions of these templates, which were written in this pass; equal actions once.
-    Run(Vec<usize>),
+    Run(Vec<usize>, Moment),
     /// Tell the store what is needed now.
     Want(BTreeSet<SecretRequest>),
     /// All templates are rendered for the first time.

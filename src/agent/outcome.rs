@@ -59,7 +59,7 @@ impl Outcome {
         match self {
             Self::Done { failed_actions: 0 } | Self::Stopped => None,
             Self::Done { failed_actions } => {
-                Some(format!("{failed_actions} command(s) failed, see the log above"))
+                Some(format!("{failed_actions} action(s) failed, see the log above"))
             }
             Self::Login(message)
             | Self::Template(message)

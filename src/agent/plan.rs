@@ -17,6 +17,7 @@ use super::{
     outcome::Outcome,
 };
 use crate::{
+    action::Moment,
     config::template::{TemplateSpec, Wait},
     secrets::{request::SecretRequest, snapshot::Failed},
 };
@@ -50,6 +51,8 @@ pub struct Plan {
     failing: Arc<HashMap<SecretRequest, Failed>>,
     sinks_done: bool,
     all_rendered: bool,
+    /// The pass in which the last template was rendered for the first time is over.
+    first_pass_over: bool,
     batches_running: usize,
     failed_actions: usize,
     ended: bool,
@@ -98,6 +101,7 @@ impl Plan {
             uses_changed: true,
             failing: Arc::default(),
             all_rendered: false,
+            first_pass_over: false,
             batches_running: 0,
             failed_actions: 0,
             ended: false,
@@ -285,11 +289,13 @@ impl Plan {
                 batch.push(index);
             }
         }
+        let later = self.first_pass_over && !self.config.once;
+        self.first_pass_over |= self.all_rendered;
         if batch.is_empty() {
             effects.extend(self.finish());
         } else {
             self.batches_running += 1;
-            effects.push(Effect::Run(batch));
+            effects.push(Effect::Run(batch, if later { Moment::Later } else { Moment::First }));
         }
         effects
     }

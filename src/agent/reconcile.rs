@@ -23,7 +23,7 @@ use super::{
     status::StatusLine,
 };
 use crate::{
-    action,
+    action::{self, Done, Moment},
     clock::Clock,
     config::template::TemplateSpec,
     output,
@@ -72,7 +72,7 @@ struct Running {
     files: HashMap<usize, BTreeSet<PathBuf>>,
     /// The template's last trouble that was logged, so that it is said once.
     said: HashMap<usize, String>,
-    batches: VecDeque<Vec<usize>>,
+    batches: VecDeque<(Vec<usize>, Moment)>,
     batch: Option<Batch>,
     status: StatusLine,
 }
@@ -179,8 +179,8 @@ impl Running {
                     }
                     continue;
                 }
-                Effect::Run(batch) => {
-                    self.batches.push_back(batch);
+                Effect::Run(batch, moment) => {
+                    self.batches.push_back((batch, moment));
                     self.start_batch();
                     continue;
                 }
@@ -275,16 +275,17 @@ impl Running {
         if self.batch.is_some() {
             return;
         }
-        let Some(batch) = self.batches.pop_front() else { return };
+        let Some((batch, moment)) = self.batches.pop_front() else { return };
         let specs: Vec<Arc<TemplateSpec>> =
             batch.iter().map(|index| self.parts.templates[*index].0.clone()).collect();
         let environment = self.parts.command_env.clone();
         self.batch = Some(Box::pin(async move {
-            let failures = action::run_batch(specs.iter().map(AsRef::as_ref), &environment).await;
-            for failure in &failures {
-                error!(target: "agent", "{}", failure.problem());
-            }
-            failures.len()
+            let done = action::run_batch(specs.iter().map(AsRef::as_ref), moment, &environment).await;
+            let failures = done.iter().filter_map(|done| match done {
+                Done::Failed(failure) => Some(failure),
+                Done::Succeeded(_) | Done::Needless(_) => None,
+            });
+            failures.inspect(|failure| error!(target: "agent", "{}", failure.problem())).count()
         }));
     }
 

@@ -6,6 +6,7 @@
 
 pub mod document;
 mod families;
+mod ours;
 mod settings;
 pub mod table;
 pub mod value;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 
 use super::{
     downward::Annotations,
-    merge, own,
+    merge,
     raw::{Raw, RawAutoAuth, RawMethod, Said},
 };
 use crate::{
@@ -122,8 +123,8 @@ pub fn read(annotations: &Annotations) -> (Asked, Vec<Problem>) {
     let switched_off = notes.boolean(table::INJECT).is_some_and(|said| !said.value);
     let mut raw = Raw::default();
     settings::read(&mut notes, &mut raw);
-    families::read(&mut notes, &mut raw);
-    own_settings(annotations, &mut notes, &mut raw);
+    let names = families::read(&mut notes, &mut raw);
+    ours::read(annotations, &names, &mut notes, &mut raw);
     unknown(&mut notes);
     without_meaning(&mut notes);
     (Asked { raw, switched_off }, notes.problems)
@@ -211,26 +212,6 @@ fn login(raw: &mut Raw, origin: Origin) -> &mut RawAutoAuth {
         sinks: Vec::new(),
         reauth_on_new_credentials: None,
     })
-}
-
-/// `decant/…`: they count for more than what a shared annotation says about the same setting.
-fn own_settings(annotations: &Annotations, notes: &mut Notes<'_>, raw: &mut Raw) {
-    for (name, value) in annotations.iter().filter(|(name, _)| name.starts_with(OWN)) {
-        let origin = Origin::Annotation(name.into());
-        match own::SETTINGS.iter().find(|setting| setting.annotation() == name) {
-            Some(setting) => {
-                if let Err(problem) = setting.read(raw, value, origin) {
-                    notes.add(problem);
-                }
-            }
-            None => {
-                let names: Vec<String> = own::SETTINGS.iter().map(own::Setting::annotation).collect();
-                let meant =
-                    nearest_within(name, names.iter().map(String::as_str), MISSPELT).map(str::to_owned);
-                notes.add(unknown_name(origin, meant));
-            }
-        }
-    }
 }
 
 /// Letters that may differ between a name and the one that was meant.

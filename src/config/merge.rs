@@ -24,6 +24,7 @@ pub fn files(earlier: Raw, later: Raw) -> Raw {
         pid_file: text(earlier.pid_file, later.pid_file),
         log: log(earlier.log, later.log),
         own: own(earlier.own, later.own),
+        groups: joined(earlier.groups, later.groups),
         idle: idle(earlier.idle, later.idle),
         warnings: joined(earlier.warnings, later.warnings),
     }
@@ -41,6 +42,7 @@ pub fn overlay(weaker: Raw, stronger: Raw) -> Raw {
         pid_file: text(weaker.pid_file, stronger.pid_file),
         log: log(weaker.log, stronger.log),
         own: own(weaker.own, stronger.own),
+        groups: joined(weaker.groups, stronger.groups),
         idle: idle(weaker.idle, stronger.idle),
         warnings: joined(weaker.warnings, stronger.warnings),
     }

@@ -6,6 +6,7 @@ pub mod env;
 pub mod hcl;
 pub mod load;
 pub mod merge;
+mod on_change;
 pub mod own;
 pub mod pod;
 pub mod raw;

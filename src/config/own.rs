@@ -1,7 +1,9 @@
 //! The settings that only decant has: one table for config key, annotation, variable, flag, default and words.
 
 use super::{
-    raw::{Raw, RawOwn},
+    on_change,
+    raw::{Raw, RawGroup, RawOwn, RawTemplate},
+    template::ActionSpec,
     units,
 };
 use crate::{
@@ -56,6 +58,98 @@ pub static SETTINGS: &[Setting] = &[
         },
     },
 ];
+
+/// A setting of ours for one secret or one group: a family of annotations, and a key in the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// Full name of the annotation, which the name of the secret or the group continues.
+    pub annotation: &'static str,
+    /// The key that says the same in a configuration.
+    pub key: &'static str,
+    /// What it takes, in words.
+    pub takes: &'static str,
+    /// Whose name continues the annotation.
+    pub of: &'static str,
+    /// What it does, in one or two sentences.
+    pub doc: &'static str,
+    /// Where a value goes.
+    pub(super) place: Place,
+}
+
+/// Where the value of a [`Family`] goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// Into the template of the secret.
+    Template(fn(&mut RawTemplate, &str, Origin) -> Result<(), String>),
+    /// Into the group.
+    Group(fn(&mut RawGroup, &str, Origin) -> Result<(), String>),
+    /// After a change of the secret's file, or of any file of the group.
+    Change(fn(&str) -> Result<ActionSpec, String>),
+}
+
+/// All of them.
+pub static FAMILIES: &[Family] = &[
+    Family {
+        annotation: "decant/group-",
+        key: "template.change_group",
+        takes: "text",
+        of: "secret",
+        doc: "Group whose files change together with this one, or not at all.",
+        place: Place::Template(|template, text, origin| {
+            if text.trim().is_empty() {
+                return Err("the name of a group, for instance tls".to_owned());
+            }
+            template.change_group = Some(Sourced::new(text.to_owned(), origin));
+            Ok(())
+        }),
+    },
+    Family {
+        annotation: "decant/atomic-",
+        key: "decant.group.atomic",
+        takes: "bool",
+        of: "group",
+        doc: "The files of the group become links into a folder that is swapped as a whole, as the kubelet does: \
+              they must be in one folder.",
+        place: Place::Group(|group, text, origin| {
+            let value = units::flexible_bool(text).map_err(|error| error.to_string())?;
+            group.atomic = Some(Sourced::new(value, origin));
+            Ok(())
+        }),
+    },
+    Family {
+        annotation: "decant/on-change-signal-",
+        key: "on_change.signal",
+        takes: "`SIGNAL PROCESS` or `SIGNAL /PIDFILE`",
+        of: "secret or group",
+        doc: "Signal to send after a change, for instance `HUP nginx`.",
+        place: Place::Change(on_change::signal),
+    },
+    Family {
+        annotation: "decant/on-change-http-",
+        key: "on_change.http",
+        takes: "`[METHOD] URL`",
+        of: "secret or group",
+        doc: "Request to make after a change, for instance `POST http://127.0.0.1:9090/-/reload`; only to this \
+              machine.",
+        place: Place::Change(|text| on_change::http(text).map(ActionSpec::Http)),
+    },
+    Family {
+        annotation: "decant/on-change-touch-",
+        key: "on_change.touch",
+        takes: "path",
+        of: "secret or group",
+        doc: "Generation file, whose number grows by one after a change.",
+        place: Place::Change(on_change::touch),
+    },
+];
+
+/// The family that an annotation with this full name belongs to, and the name that continues it.
+pub fn family_of(annotation: &str) -> Option<(&'static Family, &str)> {
+    FAMILIES
+        .iter()
+        .filter_map(|family| Some((family, annotation.strip_prefix(family.annotation)?)))
+        .find(|(_, name)| !name.is_empty())
+}
 
 impl Setting {
     /// Full name of the annotation, for instance `decant/init-deadline`.
@@ -131,6 +225,13 @@ mod tests {
         for (at, setting) in SETTINGS.iter().enumerate() {
             assert!(SETTINGS[at + 1..].iter().all(|other| other.key != setting.key), "{}", setting.key);
             assert!(!setting.doc.is_empty() && !setting.default.is_empty(), "{}", setting.key);
+        }
+        for (at, family) in FAMILIES.iter().enumerate() {
+            let others = FAMILIES[at + 1..].iter().map(|other| other.annotation);
+            let clash = others
+                .clone()
+                .any(|other| other.starts_with(family.annotation) || family.annotation.starts_with(other));
+            assert!(!clash && family.doc.ends_with('.'), "{}", family.annotation);
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::template::{CommandForm, DefaultForm};
+use super::template::{ActionSpec, CommandForm, DefaultForm};
 use crate::{
     origin::{Origin, Sourced},
     problem::Problem,
@@ -33,6 +33,8 @@ pub struct Raw {
     pub log: RawLog,
     /// Settings of ours.
     pub own: RawOwn,
+    /// Groups of files that change together.
+    pub groups: Vec<RawGroup>,
     /// Stanzas that are checked, but not acted on.
     pub idle: RawIdle,
     /// What was odd but usable.
@@ -203,6 +205,10 @@ pub struct RawTemplate {
     pub command_timeout: Said<Duration>,
     /// Variables for that command.
     pub command_env: BTreeMap<String, String>,
+    /// What follows a change besides a command.
+    pub on_change: Vec<ActionSpec>,
+    /// The group whose files change together with this one.
+    pub change_group: Said<String>,
     /// Quiet time: least and most; no most means four times the least.
     pub wait: Said<(Duration, Option<Duration>)>,
     /// Functions the template must not use.
@@ -243,6 +249,8 @@ impl RawTemplate {
             command: None,
             command_timeout: None,
             command_env: BTreeMap::new(),
+            on_change: Vec::new(),
+            change_group: None,
             wait: None,
             function_denylist: Vec::new(),
             sandbox_path: None,
@@ -290,6 +298,19 @@ pub struct RawOwn {
     pub init_deadline: Said<Duration>,
     /// Revoke the own token on stop.
     pub revoke_on_exit: Said<bool>,
+}
+
+/// What is said about a group of files; nothing has to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RawGroup {
+    /// Its name, and where it was said.
+    pub name: Sourced<String>,
+    /// Destinations of members, besides the templates that name the group themselves.
+    pub members: Vec<String>,
+    /// The whole set changes in one step.
+    pub atomic: Said<bool>,
+    /// What follows when any of its files changed.
+    pub on_change: Vec<ActionSpec>,
 }
 
 /// What checks across stanzas need to know of those that are not acted on.

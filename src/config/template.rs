@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
+use nix::sys::signal::Signal;
+
 use crate::{
+    http::local::{LocalUrl, Method},
     origin::Origin,
     vault::path::{Params, VaultPath},
 };
@@ -24,6 +27,8 @@ pub struct TemplateSpec {
     pub error_fatal: bool,
     /// What runs after a changed file.
     pub actions: Vec<ActionSpec>,
+    /// Files that change together with this one; `None`: it changes by itself.
+    pub group: Option<Arc<GroupSpec>>,
     /// Quiet time before a re-render; `None`: at once.
     pub wait: Option<Wait>,
     /// Functions that the template must not use (globs).
@@ -87,6 +92,15 @@ pub struct Destination {
     pub backup: bool,
 }
 
+/// Files that change together, or not at all. What follows is among the actions of each member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSpec {
+    /// Its name, which only it has.
+    pub name: String,
+    /// The whole set changes in one step, by a link that is swapped. Else the files change one right after the other.
+    pub atomic: bool,
+}
+
 /// Quiet time before a re-render.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
@@ -108,6 +122,51 @@ pub enum ActionSpec {
         /// Variables added to its environment.
         env: BTreeMap<String, String>,
     },
+    /// A signal to another process.
+    Signal {
+        /// Which.
+        signal: Signal,
+        /// To whom.
+        to: Receiver,
+    },
+    /// A request to a neighbour on this machine.
+    Http(HttpAction),
+    /// The number in this file becomes one larger; without the file it is 1.
+    Touch {
+        /// The generation file.
+        path: PathBuf,
+    },
+}
+
+/// Who gets a signal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Receiver {
+    /// Processes with this name; of a process and its children with the same name only the first.
+    Name(String),
+    /// The process whose number is in this file.
+    PidFile(PathBuf),
+}
+
+/// A request that follows a changed file. A status from 200 to 299 is a success; redirects are not followed.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct HttpAction {
+    /// Default `POST`.
+    pub method: Method,
+    /// Loopback or a Unix socket.
+    pub url: LocalUrl,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// Default empty.
+    pub body: String,
+    /// Time for connection and answer. Default 10 s.
+    pub timeout: Duration,
+}
+
+/// Headers and body may be credentials.
+impl std::fmt::Debug for HttpAction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HttpAction({} {})", self.method.name(), self.url)
+    }
 }
 
 /// How a command is started.

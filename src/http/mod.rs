@@ -6,6 +6,7 @@ pub mod address;
 mod client;
 pub mod dns;
 pub mod error;
+pub mod local;
 pub mod proxy;
 pub mod tls;
 

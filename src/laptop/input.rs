@@ -250,6 +250,7 @@ fn bare(path: &Path, how: How<'_>) -> Unit {
         on_missing_key: if how.bare.error_on_missing_key { OnMissingKey::Error } else { OnMissingKey::Zero },
         error_fatal: true,
         actions: Vec::new(),
+        group: None,
         wait: None,
         function_denylist: Vec::new(),
         sandbox_path: None,

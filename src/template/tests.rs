@@ -44,6 +44,7 @@ fn spec() -> TemplateSpec {
         on_missing_key: OnMissingKey::Zero,
         error_fatal: true,
         actions: Vec::new(),
+        group: None,
         wait: None,
         function_denylist: Vec::new(),
         sandbox_path: None,

@@ -34,6 +34,7 @@ fn spec(name: &str, actions: &[&str], wait: Option<Wait>) -> Arc<TemplateSpec> {
         on_missing_key: OnMissingKey::Zero,
         error_fatal: true,
         actions: actions.iter().map(|line| command(line)).collect(),
+        group: None,
         wait,
         function_denylist: Vec::new(),
         sandbox_path: None,
@@ -81,7 +82,7 @@ fn actions_follow_the_whole_pass_in_template_order_and_then_it_ends() {
     plan.start();
     assert!(render(&mut plan, 0, &["kv/a"], Written::Changed, now).is_empty());
     assert_eq!(render(&mut plan, 1, &["kv/b"], Written::Changed, now), [Effect::AllRendered]);
-    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![0, 1])]);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![0, 1], Moment::First)]);
     assert!(plan.on(Event::PassDone, now).is_empty(), "the end waits for the actions");
     assert_eq!(
         plan.on(Event::ActionsDone { failed: 1 }, now),
@@ -205,7 +206,7 @@ fn a_write_that_fails_later_is_tried_again_with_growing_gaps() {
         assert_eq!(plan.on(Event::Due, at), [Effect::Render(0)]);
     }
     render(&mut plan, 0, &["kv/a"], Written::Changed, at);
-    assert_eq!(plan.on(Event::PassDone, at), [Effect::Run(vec![0])]);
+    assert_eq!(plan.on(Event::PassDone, at), [Effect::Run(vec![0], Moment::Later)]);
 }
 
 #[test]
@@ -258,5 +259,5 @@ fn a_file_that_changed_is_followed_up_even_when_one_beside_it_fails() {
     render(&mut plan, 1, &["kv/b"], Written::Changed, now);
     plan.on(Event::PassDone, now);
     render(&mut plan, 0, &["kv/a"], Written::Failed { message: "ELOOP".into(), changed: true }, now);
-    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![0])]);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![0], Moment::Later)]);
 }

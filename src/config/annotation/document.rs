@@ -107,6 +107,16 @@ fn own_settings(page: &mut String) {
             setting.doc
         );
     }
+    page.push_str(
+        "\n## Settings of decant's own, for one secret or one group\n\nFull names, which the name of a secret or of a \
+         group continues. An action named by several secrets that change together runs once. What groups promise, and \
+         what they can't: docs/groups.md.\n\n| Annotation | Value | `<name>` | Config key | What it does |\n\
+         | --- | --- | --- | --- | --- |\n",
+    );
+    for family in own::FAMILIES {
+        let own::Family { annotation, key, takes, of, doc, .. } = family;
+        let _ = writeln!(page, "| `{annotation}<name>` | {takes} | {of} | `{key}` | {doc} |");
+    }
 }
 
 #[cfg(test)]

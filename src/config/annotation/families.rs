@@ -31,8 +31,8 @@ const COMPANIONS: [&str; 8] = [
     table::KEEP_CASE_OF,
 ];
 
-/// Reads the secrets into templates sorted by name, and the token file.
-pub(super) fn read(notes: &mut Notes<'_>, raw: &mut Raw) {
+/// Reads the secrets into templates sorted by name, and the token file; returns the names, as the templates come.
+pub(super) fn read(notes: &mut Notes<'_>, raw: &mut Raw) -> Vec<String> {
     let form = default_form(notes);
     let folder = folder(notes);
     let names = declared(notes);
@@ -45,6 +45,7 @@ pub(super) fn read(notes: &mut Notes<'_>, raw: &mut Raw) {
     }
     strange_names(notes, &names);
     orphans(notes, &names);
+    names.into_keys().collect()
 }
 
 /// Raw names in order, each with the annotation that declares it first. Blank values declare nothing.

@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
-use super::{Findings, filled, path, value_or};
+use super::{Findings, filled, group, path, value_or};
 use crate::{
     config::{
         TemplateConfig,
-        raw::{RawTemplate, RawTemplateConfig},
+        raw::{RawGroup, RawTemplate, RawTemplateConfig},
         template::{ActionSpec, Destination, OnMissingKey, TemplateSource, TemplateSpec, Wait},
     },
     origin::Origin,
@@ -19,8 +19,15 @@ const STATIC_INTERVAL: Duration = Duration::from_secs(5 * 60);
 const CONNECTIONS: usize = 10;
 const RENEWAL_THRESHOLD: f64 = 0.90;
 
-pub(super) fn resolve_all(raw: &[RawTemplate], findings: &mut Findings) -> Vec<Arc<TemplateSpec>> {
-    let specs: Vec<_> = raw.iter().filter_map(|one| resolve(one, findings)).map(Arc::new).collect();
+pub(super) fn resolve_all(
+    raw: &[RawTemplate],
+    groups: &[RawGroup],
+    findings: &mut Findings,
+) -> Vec<Arc<TemplateSpec>> {
+    let specs = raw.iter().filter_map(|one| Some((resolve(one, findings)?, one.change_group.clone())));
+    let mut specs: Vec<_> = specs.collect();
+    group::form(&mut specs, groups, findings);
+    let specs: Vec<_> = specs.into_iter().map(|(spec, _)| Arc::new(spec)).collect();
     let mut firsts: HashMap<&Path, &Origin> = HashMap::with_capacity(specs.len());
     for spec in &specs {
         let first = *firsts.entry(&spec.destination.path).or_insert(&spec.origin);
@@ -47,6 +54,7 @@ fn resolve(raw: &RawTemplate, findings: &mut Findings) -> Option<TemplateSpec> {
         on_missing_key,
         error_fatal: value_or(&raw.error_fatal, true),
         actions: actions(raw),
+        group: None,
         wait: raw.wait.as_ref().map(|said| {
             let (min, max) = said.value;
             Wait { min, max: max.unwrap_or_else(|| min.saturating_mul(4)) }
@@ -108,13 +116,13 @@ fn destination(raw: &RawTemplate, findings: &mut Findings) -> Option<Destination
 }
 
 fn actions(raw: &RawTemplate) -> Vec<ActionSpec> {
-    let Some(command) = &raw.command else { return Vec::new() };
     let timeout = value_or(&raw.command_timeout, COMMAND_TIMEOUT);
-    vec![ActionSpec::Command {
+    let command = raw.command.as_ref().map(|command| ActionSpec::Command {
         form: command.value.clone(),
         timeout: (!timeout.is_zero()).then_some(timeout),
         env: raw.command_env.clone(),
-    }]
+    });
+    command.into_iter().chain(raw.on_change.iter().cloned()).collect()
 }
 
 pub(super) fn resolve_config(raw: &RawTemplateConfig, findings: &mut Findings) -> TemplateConfig {

@@ -470,7 +470,7 @@ fn permissions_are_octal_in_quotes_and_follow_their_base_as_numbers() {
 fn command(keys: &str) -> Option<(CommandForm, Option<u64>)> {
     let spec =
         templates(&format!("template {{\n contents = \"x\"\n destination = \"/x\"\n {keys}\n}}")).remove(0);
-    let ActionSpec::Command { form, timeout, .. } = spec.actions.first().cloned()?;
+    let ActionSpec::Command { form, timeout, .. } = spec.actions.first().cloned()? else { return None };
     Some((form, timeout.map(|time| time.as_secs())))
 }
 

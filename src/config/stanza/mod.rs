@@ -3,6 +3,8 @@
 mod auto_auth;
 mod block;
 mod idle;
+mod on_change;
+mod own;
 mod schema;
 mod server;
 mod template;
@@ -13,14 +15,10 @@ use std::{path::Path, sync::Arc};
 use block::{Block, Context};
 
 use super::{
-    hcl::{Body, Kind, Pos},
-    own,
+    hcl::{Body, Pos},
     raw::{Raw, RawLog},
 };
-use crate::{
-    origin::Origin,
-    problem::{Problem, nearest},
-};
+use crate::{origin::Origin, problem::Problem};
 
 /// Reads what one file says.
 ///
@@ -43,10 +41,11 @@ pub fn read(body: &Body, file: &Arc<Path>) -> Result<Raw, Vec<Problem>> {
         pid_file: top.text(cx, "pid_file"),
         log: log(cx, &top),
         own: Default::default(),
+        groups: Vec::new(),
         idle: idle::read(cx, &top),
         warnings: Vec::new(),
     };
-    own_settings(cx, &top, &mut raw);
+    own::read(cx, &top, &mut raw);
     let mut warnings = std::mem::take(&mut cx.warnings);
     in_order(&mut warnings);
     in_order(&mut cx.errors);
@@ -75,38 +74,6 @@ fn log(cx: &mut Context<'_>, top: &Block<'_>) -> RawLog {
         rotate_bytes: top.int(cx, "log_rotate_bytes"),
         rotate_duration: top.duration(cx, "log_rotate_duration"),
         rotate_max_files: top.int(cx, "log_rotate_max_files"),
-    }
-}
-
-/// Stanza `decant {}`, whose keys come from the table of our own settings.
-fn own_settings(cx: &mut Context<'_>, top: &Block<'_>, raw: &mut Raw) {
-    for block in top.blocks(cx, "decant", &schema::OWN) {
-        for item in &block.body.items {
-            let key = item.key.text.as_str();
-            let Some(setting) = own::by_key(key) else {
-                let mut problem =
-                    Problem::warning(format!("unknown key `{}` in `decant`, ignored", value::short(key)));
-                if let Some(likely) = nearest(key, own::SETTINGS.iter().map(|setting| setting.key)) {
-                    problem = problem.hint(format!("did you mean `{likely}`?"));
-                }
-                cx.warn(item.key.pos, problem);
-                continue;
-            };
-            if item.value.kind == Kind::Null {
-                continue;
-            }
-            match value::text(&item.value.kind) {
-                Ok(text) => {
-                    let read = setting.read(raw, &text, cx.origin(item.key.pos));
-                    cx.errors.extend(read.err());
-                }
-                Err(expected) => {
-                    let what =
-                        format!("`decant.{}` can't be {}", setting.key, value::shown(&item.value.kind));
-                    cx.error(item.value.pos, Problem::error(what).expected(expected));
-                }
-            }
-        }
     }
 }
 

@@ -39,7 +39,12 @@ impl Schema {
     pub(super) fn takes_label(&self) -> bool {
         matches!(
             self.name,
-            "auto_auth.method" | "auto_auth.sink" | "listener" | "cache.persist" | "env_template"
+            "auto_auth.method"
+                | "auto_auth.sink"
+                | "listener"
+                | "cache.persist"
+                | "env_template"
+                | "decant.group"
         )
     }
 
@@ -66,6 +71,9 @@ static ALL: &[&Schema] = &[
     &TEMPLATE,
     &COMMAND,
     &WAIT,
+    &GROUP,
+    &ON_CHANGE,
+    &HTTP,
 ];
 
 pub(super) static FILE: Schema = Schema {
@@ -150,6 +158,18 @@ pub(super) static METHOD_CONFIG: Schema = Schema { name: "auto_auth.method.confi
 /// The keys come from the table of our own settings.
 pub(super) static OWN: Schema = Schema { name: "decant", acts: &[], idle: &[] };
 
+pub(super) static GROUP: Schema =
+    Schema { name: "decant.group", acts: &["members", "atomic", "on_change"], idle: &[] };
+
+pub(super) static ON_CHANGE: Schema =
+    Schema { name: "on_change", acts: &["signal", "http", "touch"], idle: &[] };
+
+pub(super) static HTTP: Schema =
+    Schema { name: "on_change.http", acts: &["url", "method", "headers", "body", "timeout"], idle: &[] };
+
+/// Any name of a header.
+pub(super) static HEADERS: Schema = Schema { name: "on_change.http.headers", acts: &[], idle: &[] };
+
 pub(super) static SINKS: Schema = Schema { name: "auto_auth.sinks", acts: &["sink"], idle: &[] };
 
 pub(super) static SINK: Schema = Schema {
@@ -197,6 +217,9 @@ pub(super) static TEMPLATE: Schema = Schema {
         "function_denylist",
         "function_blacklist",
         "static_secret_render_interval",
+        // The next two are our own; the original refuses a stanza that has them.
+        "change_group",
+        "on_change",
     ],
     idle: &[],
 };

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     auto_auth::decimal_mode,
     block::{Block, Context},
-    schema, value,
+    on_change, schema, value,
 };
 use crate::{
     config::{
@@ -63,6 +63,8 @@ fn read(cx: &mut Context<'_>, block: &Block<'_>) -> RawTemplate {
     raw.sandbox_path = block.text(cx, "sandbox_path");
     raw.static_secret_render_interval = duration(cx, block, "static_secret_render_interval");
     command(cx, block, &mut raw);
+    raw.change_group = block.text(cx, "change_group").filter(|said| !said.value.is_empty());
+    raw.on_change = on_change::read(cx, block);
     raw
 }
 
