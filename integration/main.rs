@@ -13,6 +13,7 @@ mod agent;
 mod conformance;
 mod demo;
 mod harness;
+mod image;
 mod isolation;
 mod laptop;
 mod layers;

@@ -1,8 +1,10 @@
 //! What the whole-program tests stand on: servers, pods, the real binary, a small HTTP client, the canary.
 
 pub mod canary;
+pub mod container;
 pub mod http;
 pub mod journal;
+pub mod memory;
 pub mod needs;
 pub mod pod;
 pub mod process;
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 
 pub use self::{
     canary::canary,
+    container::Container,
     needs::{Need, needing},
     pod::Pod,
     process::{Finished, Run},

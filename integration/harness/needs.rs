@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Mutex, PoisonError},
 };
@@ -38,6 +38,8 @@ pub enum Need {
     NetworkNamespace,
     /// An address of IP version 6 on loopback.
     Ipv6,
+    /// Debian's static busybox, which images take.
+    Busybox,
 }
 
 /// What a tracing case needs.
@@ -64,6 +66,10 @@ impl Need {
             Self::Ipv6 => std::net::TcpListener::bind("[::1]:0")
                 .is_err()
                 .then(|| "there is no IPv6 address on loopback".to_owned()),
+            // The program alone may be the other package's, which is not static.
+            Self::Busybox => (!Path::new("/usr/share/doc/busybox-static/copyright").exists()).then(|| {
+                "a static busybox is not installed (Debian: apt-get install busybox-static)".to_owned()
+            }),
         }
     }
 }
@@ -145,7 +151,9 @@ fn a_program_that_nobody_has_is_missing_and_names_its_package() {
 #[test]
 fn whatever_is_missing_says_so_in_words() {
     let strace = Need::Program { name: "strace", package: "strace" };
-    for need in [Need::Root, strace, Need::Strace, Need::Mounts, Need::NetworkNamespace, Need::Ipv6] {
+    for need in
+        [Need::Root, strace, Need::Strace, Need::Mounts, Need::NetworkNamespace, Need::Ipv6, Need::Busybox]
+    {
         if let Some(why) = need.missing() {
             assert!(why.contains(' '), "{need:?}: {why}");
         }
@@ -153,7 +161,7 @@ fn whatever_is_missing_says_so_in_words() {
 }
 
 /// All packages that cases name; a new one goes here and into `.ci/run`.
-const PACKAGES: &[&str] = &["strace"];
+const PACKAGES: &[&str] = &["strace", "busybox-static"];
 
 #[test]
 fn the_gate_installs_every_package_and_forbids_skipping() {

@@ -69,6 +69,12 @@ impl Run {
         Self { program, arg0: None, args: args.into_iter().map(Into::into).collect(), env, is_ours: false }
     }
 
+    /// What it prints is searched for secrets, as decant's own output is.
+    pub fn watched(mut self) -> Self {
+        self.is_ours = true;
+        self
+    }
+
     /// Called by another name.
     pub fn called(mut self, name: &str) -> Self {
         self.arg0 = Some(name.to_owned());

@@ -275,6 +275,6 @@ pub(super) fn case_name() -> String {
 }
 
 /// Past the capturing of the test runner: what was skipped must be seen.
-pub(super) fn say(line: &str) {
+pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

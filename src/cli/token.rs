@@ -25,6 +25,10 @@ use crate::{
 /// Files in the home folder that hold the token: Vault's token helper, and OpenBao's injector.
 const TOKEN_FILES: [&str; 2] = [".vault-token", ".openbao-token"];
 
+/// Homes that the injectors' configurations write to. A user whom nobody knows, as OpenShift makes them up, has the home
+/// `/`, where no token is.
+const HOMES: [&str; 2] = ["/home/vault", "/home/openbao"];
+
 /// Exit code when the server said no, as the original's.
 const REFUSED: u8 = 2;
 
@@ -82,14 +86,14 @@ fn ready(flags: Raw, environment: &Environment) -> Result<(Config, Token), Strin
     Ok((config, find(environment)?))
 }
 
-/// The token from `VAULT_TOKEN`, or else from a file in the home folder.
+/// The token from `VAULT_TOKEN`, or else from a file in the home folder, or else from one in an injector's.
 pub(super) fn find(environment: &Environment) -> Result<Token, String> {
     if let Some(said) = environment.vault("TOKEN").filter(|said| !said.value.is_empty()) {
         return Ok(Token::new(said.value));
     }
-    let home = environment.get("HOME").filter(|home| !home.is_empty()).unwrap_or("/home/vault");
-    for name in TOKEN_FILES {
-        let path = PathBuf::from(home).join(name);
+    let own = environment.get("HOME").filter(|home| !home.is_empty());
+    let homes = own.into_iter().chain(HOMES);
+    for path in homes.flat_map(|home| TOKEN_FILES.map(|name| PathBuf::from(home).join(name))) {
         match std::fs::read_to_string(&path).map(zeroize::Zeroizing::new) {
             Ok(text) if !text.trim().is_empty() => return Ok(Token::new(&text)),
             Err(trouble) if trouble.kind() != std::io::ErrorKind::NotFound => {
@@ -99,8 +103,9 @@ pub(super) fn find(environment: &Environment) -> Result<Token, String> {
         }
     }
     Err(format!(
-        "there is no token: VAULT_TOKEN is not set and {home} has no {}\n  hint: log in first, or set HOME to the \
+        "there is no token: VAULT_TOKEN is not set and {} has no {}\n  hint: log in first, or set HOME to the \
          folder that the agent's sink writes to",
+        own.unwrap_or(HOMES[0]),
         TOKEN_FILES.join(" or ")
     ))
 }
