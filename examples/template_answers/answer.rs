@@ -80,6 +80,8 @@ fn spec(case: &Map<String, Value>) -> TemplateSpec {
     TemplateSpec {
         origin: Origin::Default,
         source: TemplateSource::Inline("".into()),
+        dialect: Default::default(),
+        partials_path: None,
         delimiters,
         destination: Destination {
             path: PathBuf::new(),

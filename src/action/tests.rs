@@ -7,6 +7,8 @@ fn template(name: &str, actions: Vec<ActionSpec>) -> TemplateSpec {
     TemplateSpec {
         origin: Origin::Annotation(format!("agent-inject-command-{name}").into()),
         source: TemplateSource::Inline("".into()),
+        dialect: Default::default(),
+        partials_path: None,
         delimiters: ("{{".into(), "}}".into()),
         destination: Destination {
             path: format!("/vault/secrets/{name}").into(),

@@ -2,7 +2,7 @@
 
 use crate::config::{
     Config,
-    template::{DefaultForm, OnMissingKey, TemplateSource, TemplateSpec},
+    template::{DefaultForm, Dialect, OnMissingKey, TemplateSource, TemplateSpec},
 };
 
 /// Says it for every template.
@@ -28,11 +28,13 @@ fn source(spec: &TemplateSpec) -> String {
         TemplateSource::Default { form: DefaultForm::Json, path, .. } => {
             format!("default form json of {path}")
         }
+        TemplateSource::Formatted { format, path, .. } => format!("{path} as {}", format.name()),
     }
 }
 
 fn missing_key(config: &Config, spec: &TemplateSpec) -> &'static str {
     match spec.on_missing_key {
+        OnMissingKey::Zero if spec.dialect == Dialect::Handlebars => "rendered as nothing",
         OnMissingKey::Zero => "rendered as <no value>",
         OnMissingKey::Error if config.template_config.exit_on_retry_failure && spec.error_fatal => {
             "ends the run until everything was rendered once, later the file stays as it is"

@@ -169,7 +169,7 @@ fn compile(config: &Config) -> Result<Compiled, BuildError> {
 fn text(spec: &TemplateSpec) -> Result<String, BuildError> {
     match &spec.source {
         TemplateSource::Inline(text) => Ok(text.to_string()),
-        TemplateSource::Default { .. } => Ok(String::new()),
+        TemplateSource::Default { .. } | TemplateSource::Formatted { .. } => Ok(String::new()),
         TemplateSource::File(path) => read(path).map_err(|why| BuildError::TemplateFile {
             origin: spec.origin.clone(),
             path: path.display().to_string(),

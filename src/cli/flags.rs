@@ -216,6 +216,7 @@ pub static AGENT: &[Flag] = &[
 pub static OWN: &[Flag] = &[
     Flag::new("init-deadline", Takes::Value("DURATION"), Set::Own("init_deadline"), ""),
     Flag::new("revoke-on-exit", Takes::Bool, Set::Own("revoke_on_exit"), ""),
+    Flag::new("partials-path", PATH, Set::Own("partials_path"), ""),
 ];
 
 /// What `init` and `sidecar` have.

@@ -204,6 +204,9 @@ fn help_of_init() {
           --revoke-on-exit[=<BOOL>]
               Revoke the own token on stop and on a failed start [default: false] [env: DECANT_REVOKE_ON_EXIT]
 
+          --partials-path=<PATH>
+              Folder of Handlebars partials, files NAME.hbs [default: none] [env: DECANT_PARTIALS_PATH]
+
           --address=<URL>
               Address of the server [default: https://127.0.0.1:8200] [env: VAULT_ADDR]
 

@@ -76,6 +76,7 @@ fn own(earlier: RawOwn, later: RawOwn) -> RawOwn {
     RawOwn {
         init_deadline: later.init_deadline.or(earlier.init_deadline),
         revoke_on_exit: later.revoke_on_exit.or(earlier.revoke_on_exit),
+        partials_path: text(earlier.partials_path, later.partials_path),
     }
 }
 

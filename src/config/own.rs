@@ -33,6 +33,8 @@ pub enum Takes {
     Bool,
     /// A duration.
     Duration,
+    /// The path of a folder.
+    Folder,
 }
 
 /// All of them.
@@ -54,6 +56,16 @@ pub static SETTINGS: &[Setting] = &[
         doc: "revoke the own token on stop and on a failed start",
         set: |own, text, origin| {
             own.revoke_on_exit = Some(Sourced::new(units::flexible_bool(text)?, origin));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "partials_path",
+        takes: Takes::Folder,
+        default: "none",
+        doc: "folder of Handlebars partials, files NAME.hbs",
+        set: |own, text, origin| {
+            own.partials_path = Some(Sourced::new(text.to_owned(), origin));
             Ok(())
         },
     },
@@ -89,6 +101,29 @@ pub(super) enum Place {
 
 /// All of them.
 pub static FAMILIES: &[Family] = &[
+    Family {
+        annotation: "decant/format-",
+        key: "template.format",
+        takes: "`dotenv`, `json`, `yaml`, `properties`, `toml`, `shell` or `pem`",
+        of: "secret",
+        doc: "Write the whole secret in this format, without a template. The secret is that of \
+              `agent-inject-secret-<name>`; in a stanza, of the key `secret`.",
+        place: Place::Template(|template, text, origin| {
+            template.format = Some(Sourced::new(text.to_owned(), origin));
+            Ok(())
+        }),
+    },
+    Family {
+        annotation: "decant/dialect-",
+        key: "template.dialect",
+        takes: "`go` or `handlebars`",
+        of: "secret",
+        doc: "Language of the template. Default: `handlebars` for files that end in `.hbs`, else `go`.",
+        place: Place::Template(|template, text, origin| {
+            template.dialect = Some(Sourced::new(text.to_owned(), origin));
+            Ok(())
+        }),
+    },
     Family {
         annotation: "decant/group-",
         key: "template.change_group",

@@ -109,7 +109,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::{MethodKind, hcl, stanza, template::TemplateSource},
+        config::{
+            MethodKind, hcl, stanza,
+            template::{Dialect, Format, TemplateSource},
+        },
         problem::list,
     };
 
@@ -149,6 +152,30 @@ mod tests {
         let TemplateSource::Default { path, params, .. } = &config.templates[0].source else { panic!() };
         assert_eq!((path.as_str(), params.len()), ("kv/db", 1));
         assert!(config.template_config.exit_on_retry_failure);
+        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    }
+
+    #[test]
+    fn a_secret_has_a_format_or_a_dialect_of_its_own() {
+        let said = [
+            ("vault.hashicorp.com/role", "r"),
+            ("vault.hashicorp.com/agent-inject-secret-db", "kv/db"),
+            ("decant/format-db", "dotenv"),
+            ("openbao.org/agent-inject-template-app", "{{#with (secret \"kv/app\")}}{{user}}{{/with}}"),
+            ("decant/dialect-app", "handlebars"),
+            ("decant/partials-path", "/partials"),
+        ];
+        let config = resolve(
+            &said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            Raw::default(),
+            Raw::default(),
+            &Environment::default(),
+        );
+        let config = config.unwrap_or_else(|problems| panic!("{}", list("x", &problems))).unwrap();
+        let [app, db] = config.templates.as_slice() else { panic!("{:?}", config.templates) };
+        assert_eq!(app.dialect, Dialect::Handlebars);
+        assert_eq!(app.partials_path.as_deref(), Some(Path::new("/partials")));
+        assert!(matches!(&db.source, TemplateSource::Formatted { format: Format::Dotenv, .. }), "{db:?}");
         assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     }
 

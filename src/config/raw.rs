@@ -179,6 +179,14 @@ pub struct RawTemplate {
     pub contents: Said<String>,
     /// One of the injector's default forms over one secret; annotations only.
     pub default: Said<RawDefault>,
+    /// Path of the secret that `format` writes.
+    pub secret: Said<String>,
+    /// Output format of a whole secret.
+    pub format: Said<String>,
+    /// Language of the text.
+    pub dialect: Said<String>,
+    /// Folder of Handlebars partials.
+    pub partials_path: Said<String>,
     /// File to write.
     pub destination: Said<String>,
     /// Left delimiter.
@@ -236,6 +244,10 @@ impl RawTemplate {
             source: None,
             contents: None,
             default: None,
+            secret: None,
+            format: None,
+            dialect: None,
+            partials_path: None,
             destination: None,
             left_delimiter: None,
             right_delimiter: None,
@@ -298,6 +310,8 @@ pub struct RawOwn {
     pub init_deadline: Said<Duration>,
     /// Revoke the own token on stop.
     pub revoke_on_exit: Said<bool>,
+    /// Folder of the partials of all Handlebars templates.
+    pub partials_path: Said<String>,
 }
 
 /// What is said about a group of files; nothing has to be.

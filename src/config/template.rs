@@ -1,6 +1,11 @@
 //! What one template is: its text, its file, and what follows a change.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use nix::sys::signal::Signal;
 
@@ -17,7 +22,11 @@ pub struct TemplateSpec {
     pub origin: Origin,
     /// The text.
     pub source: TemplateSource,
-    /// Left and right delimiter. Default `{{` and `}}`.
+    /// The language of the text.
+    pub dialect: Dialect,
+    /// Folder of the partials that a Handlebars template may include.
+    pub partials_path: Option<PathBuf>,
+    /// Left and right delimiter of the Go dialect. Default `{{` and `}}`.
     pub delimiters: (String, String),
     /// The file to write.
     pub destination: Destination,
@@ -55,6 +64,94 @@ pub enum TemplateSource {
         /// Query parameters of the path.
         params: Params,
     },
+    /// A whole secret in one of the output formats.
+    Formatted {
+        /// The format.
+        format: Format,
+        /// The secret (may have a `?query`).
+        path: VaultPath,
+        /// Query parameters of the path.
+        params: Params,
+    },
+}
+
+/// The language of a template's text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// Go's text/template with the functions of consul-template.
+    #[default]
+    Go,
+    /// Handlebars.
+    Handlebars,
+}
+
+impl Dialect {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Go, Self::Handlebars];
+
+    /// Its name in settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Go => "go",
+            Self::Handlebars => "handlebars",
+        }
+    }
+
+    /// The dialect of this name, in any case.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.name().eq_ignore_ascii_case(name))
+    }
+
+    /// What the name of a file says, when no setting does: `.hbs` is Handlebars.
+    pub fn of_file(path: &Path) -> Self {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("hbs" | "handlebars") => Self::Handlebars,
+            _ => Self::Go,
+        }
+    }
+}
+
+/// How a whole secret is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// `KEY=value` lines, quoted as a shell and dotenv libraries read them.
+    Dotenv,
+    /// A JSON object.
+    Json,
+    /// A YAML mapping.
+    Yaml,
+    /// Java properties.
+    Properties,
+    /// A TOML document.
+    Toml,
+    /// `export KEY='value'` lines for a POSIX shell.
+    Shell,
+    /// Certificates and keys, one PEM block after the other.
+    Pem,
+}
+
+impl Format {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 7] =
+        [Self::Dotenv, Self::Json, Self::Yaml, Self::Properties, Self::Toml, Self::Shell, Self::Pem];
+
+    /// Its name in settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dotenv => "dotenv",
+            Self::Json => "json",
+            Self::Yaml => "yaml",
+            Self::Properties => "properties",
+            Self::Toml => "toml",
+            Self::Shell => "shell",
+            Self::Pem => "pem",
+        }
+    }
+
+    /// The format of this name, in any case.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name().eq_ignore_ascii_case(name))
+    }
 }
 
 /// The injector's default forms.

@@ -225,6 +225,7 @@ fn source(spec: &TemplateSpec) -> String {
         TemplateSource::File(path) => path.display().to_string(),
         TemplateSource::Inline(_) => spec.origin.to_string(),
         TemplateSource::Default { .. } => format!("default form, {}", spec.origin),
+        TemplateSource::Formatted { format, .. } => format!("format {}, {}", format.name(), spec.origin),
     }
 }
 

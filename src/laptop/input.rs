@@ -242,6 +242,8 @@ fn bare(path: &Path, how: How<'_>) -> Unit {
     let spec = TemplateSpec {
         origin: whole(path),
         source,
+        dialect: Default::default(),
+        partials_path: None,
         delimiters: (
             how.bare.left.clone().unwrap_or_else(|| "{{".into()),
             how.bare.right.clone().unwrap_or_else(|| "}}".into()),

@@ -28,7 +28,9 @@ pub struct Loaded {
 pub fn load(spec: &Arc<TemplateSpec>, beside: &Path) -> Result<Loaded, Problem> {
     let (spec, text, oddity) = match &spec.source {
         TemplateSource::Inline(text) => (spec.clone(), text.to_string(), None),
-        TemplateSource::Default { .. } => (spec.clone(), String::new(), None),
+        TemplateSource::Default { .. } | TemplateSource::Formatted { .. } => {
+            (spec.clone(), String::new(), None)
+        }
         TemplateSource::File(path) => find(spec, path, beside)?,
     };
     Ok(Loaded { template: Template::compile(&spec, &text), spec, text, oddity })

@@ -29,6 +29,8 @@ struct Inner {
     origin: Origin,
     /// The template is the whole file at `origin`, so lines count there.
     whole_file: bool,
+    /// There is a text to show a line of; output formats have none.
+    has_text: bool,
     fault: Fault,
     line: usize,
     column: usize,
@@ -45,7 +47,17 @@ impl TemplateError {
         let full = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
         let (source, caret) = window(full, column - 1);
         let go = fault.go_text(text);
-        Self(Box::new(Inner { origin: origin.clone(), whole_file, fault, line, column, source, caret, go }))
+        Self(Box::new(Inner {
+            origin: origin.clone(),
+            whole_file,
+            has_text: !text.is_empty(),
+            fault,
+            line,
+            column,
+            source,
+            caret,
+            go,
+        }))
     }
 
     /// What kind of mistake it is.
@@ -113,6 +125,10 @@ fn window(line: &str, column: usize) -> (String, usize) {
 impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { origin, whole_file, fault, line, column, source, caret, .. } = &*self.0;
+        if !self.0.has_text {
+            write!(f, "{origin}: {}", fault.shown)?;
+            return fault.hint.iter().try_for_each(|hint| write!(f, "\n  hint: {hint}"));
+        }
         match (whole_file, origin) {
             (true, Origin::File { path, .. }) => write!(f, "{}:{line}:{column}: ", path.display())?,
             _ => write!(f, "{origin}: template line {line}, column {column}: ")?,

@@ -1,8 +1,11 @@
 //! Text and data in, text out: the two template dialects, pure, bounded, never waiting.
 
+pub mod answer;
 mod default;
 pub mod error;
 pub mod fixture;
+pub mod format;
+mod formatted;
 pub mod go;
 pub mod host;
 
@@ -12,6 +15,7 @@ use zeroize::Zeroizing;
 
 use self::{
     error::TemplateError,
+    formatted::Formatted,
     go::{
         calls::{self, Asks, CalledPath, SecretCall},
         certificate::{self, CertificateUse},
@@ -51,6 +55,7 @@ pub struct Template {
 enum Body {
     Go { text: Arc<str>, trees: Arc<Trees> },
     Default { form: DefaultForm, path: VaultPath, params: Params },
+    Formatted(Formatted),
 }
 
 /// What a render gives. While anything is missing, `bytes` and `effects` are not to be used.
@@ -105,6 +110,9 @@ impl Template {
             TemplateSource::Default { form, path, params } => {
                 Body::Default { form: *form, path: path.clone(), params: params.clone() }
             }
+            TemplateSource::Formatted { format, path, params } => {
+                Body::Formatted(Formatted::new(*format, path, params))
+            }
             _ => {
                 let registry = Registry::new(&spec.function_denylist).with_extra(extra);
                 let trees = parser::parse(text, (&spec.delimiters.0, &spec.delimiters.1), &registry)
@@ -134,6 +142,7 @@ impl Template {
         match &self.body {
             Body::Go { trees, .. } => literal::requests(trees).into_iter().map(request).collect(),
             Body::Default { path, params, .. } => vec![request((Verb::Read, path.clone(), params.clone()))],
+            Body::Formatted(formatted) => formatted.literal_request().into_iter().map(request).collect(),
         }
     }
 
@@ -148,6 +157,7 @@ impl Template {
                 line: 1,
                 column: 1,
             }],
+            Body::Formatted(formatted) => vec![formatted.call()],
         }
     }
 
@@ -156,6 +166,7 @@ impl Template {
         match &self.body {
             Body::Go { trees, .. } => certificate::of_trees(trees),
             Body::Default { .. } => CertificateUse::default(),
+            Body::Formatted(formatted) => formatted.certificate_use(),
         }
     }
 
@@ -176,6 +187,7 @@ impl Template {
                 };
                 Ok(default::render(*form, host, request))
             }
+            Body::Formatted(formatted) => formatted.render(host, identity, &self.origin),
         }
     }
 

@@ -32,6 +32,8 @@ fn spec() -> TemplateSpec {
     TemplateSpec {
         origin: Origin::Annotation("vault.hashicorp.com/agent-inject-template-app".into()),
         source: TemplateSource::Inline("".into()),
+        dialect: Default::default(),
+        partials_path: None,
         delimiters: ("{{".to_owned(), "}}".to_owned()),
         destination: Destination {
             path: PathBuf::from("/vault/secrets/app"),

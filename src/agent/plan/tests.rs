@@ -22,6 +22,8 @@ fn spec(name: &str, actions: &[&str], wait: Option<Wait>) -> Arc<TemplateSpec> {
     Arc::new(TemplateSpec {
         origin: Origin::Default,
         source: TemplateSource::Inline("".into()),
+        dialect: Default::default(),
+        partials_path: None,
         delimiters: ("{{".into(), "}}".into()),
         destination: Destination {
             path: name.into(),

@@ -99,6 +99,7 @@ fn own_settings(page: &mut String) {
             match setting.takes {
                 own::Takes::Bool => "bool",
                 own::Takes::Duration => "duration",
+                own::Takes::Folder => "path",
             },
             setting.default,
             setting.key,

@@ -529,6 +529,16 @@ fn no_message_shows_a_template_or_a_setting_of_the_login() {
     assert!(!message.contains("canary"), "{message}");
 }
 
+#[test]
+fn a_setting_for_a_secret_that_nobody_declares_does_nothing() {
+    assert_snapshot!(warnings(&[("agent-inject-secret-db", "kv/db"), ("decant/format-bd", "json"), ("decant/dialekt-db", "go")]), @r#"
+    annotation decant/dialekt-db: unknown annotation, it does nothing
+      hint: did you mean decant/dialect-db?
+    annotation decant/format-bd: does nothing: there is no secret `bd`
+      hint: did you mean decant/format-db?
+    "#);
+}
+
 proptest! {
     #[test]
     fn no_name_and_no_value_make_it_panic(

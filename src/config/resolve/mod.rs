@@ -72,7 +72,7 @@ fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Result
             .auto_auth
             .as_ref()
             .and_then(|said| auto_auth::resolve(said, &raw.vault, environment, &mut findings)),
-        templates: template::resolve_all(&raw.templates, &raw.groups, &mut findings),
+        templates: template::resolve_all(&raw.templates, &raw.groups, &raw.own.partials_path, &mut findings),
         template_config: template::resolve_config(&raw.template_config, &mut findings),
         exit_after_auth: value_or(&raw.exit_after_auth, false),
         pid_file: path(&raw.pid_file),

@@ -6,11 +6,13 @@ use super::{Findings, filled, group, path, value_or};
 use crate::{
     config::{
         TemplateConfig,
-        raw::{RawGroup, RawTemplate, RawTemplateConfig},
-        template::{ActionSpec, Destination, OnMissingKey, TemplateSource, TemplateSpec, Wait},
+        raw::{RawGroup, RawTemplate, RawTemplateConfig, Said},
+        template::{
+            ActionSpec, Destination, Dialect, Format, OnMissingKey, TemplateSource, TemplateSpec, Wait,
+        },
     },
-    origin::Origin,
-    problem::Problem,
+    origin::{Origin, Sourced},
+    problem::{Problem, nearest},
     vault::path::VaultPath,
 };
 
@@ -19,12 +21,15 @@ const STATIC_INTERVAL: Duration = Duration::from_secs(5 * 60);
 const CONNECTIONS: usize = 10;
 const RENEWAL_THRESHOLD: f64 = 0.90;
 
+/// All templates; `partials` is the folder of those that name none.
 pub(super) fn resolve_all(
     raw: &[RawTemplate],
     groups: &[RawGroup],
+    partials: &Said<String>,
     findings: &mut Findings,
 ) -> Vec<Arc<TemplateSpec>> {
-    let specs = raw.iter().filter_map(|one| Some((resolve(one, findings)?, one.change_group.clone())));
+    let specs =
+        raw.iter().filter_map(|one| Some((resolve(one, partials, findings)?, one.change_group.clone())));
     let mut specs: Vec<_> = specs.collect();
     group::form(&mut specs, groups, findings);
     let specs: Vec<_> = specs.into_iter().map(|(spec, _)| Arc::new(spec)).collect();
@@ -40,15 +45,19 @@ pub(super) fn resolve_all(
     specs
 }
 
-fn resolve(raw: &RawTemplate, findings: &mut Findings) -> Option<TemplateSpec> {
+fn resolve(raw: &RawTemplate, partials: &Said<String>, findings: &mut Findings) -> Option<TemplateSpec> {
     let source = source(raw, findings);
+    let dialect = dialect(raw, findings);
     let destination = destination(raw, findings);
-    let on_missing_key =
-        if value_or(&raw.error_on_missing_key, false) { OnMissingKey::Error } else { OnMissingKey::Zero };
+    // Handlebars is strict unless somebody says otherwise; nobody has old templates in it.
+    let strict = value_or(&raw.error_on_missing_key, dialect == Dialect::Handlebars);
+    let on_missing_key = if strict { OnMissingKey::Error } else { OnMissingKey::Zero };
     let delimiter = |said, default: &str| filled(said).unwrap_or(default).to_owned();
     Some(TemplateSpec {
         origin: raw.origin.clone(),
         source: source?,
+        dialect,
+        partials_path: path(&raw.partials_path).or_else(|| path(partials)),
         delimiters: (delimiter(&raw.left_delimiter, "{{"), delimiter(&raw.right_delimiter, "}}")),
         destination: destination?,
         on_missing_key,
@@ -69,8 +78,85 @@ fn resolve(raw: &RawTemplate, findings: &mut Findings) -> Option<TemplateSpec> {
     })
 }
 
-/// Exactly one of file, text and default form.
+/// The dialect that is said, else that of the file's name.
+fn dialect(raw: &RawTemplate, findings: &mut Findings) -> Dialect {
+    let by_name = filled(&raw.source).map_or(Dialect::Go, |file| Dialect::of_file(Path::new(file)));
+    let Some(said) = raw.dialect.as_ref().filter(|said| !said.value.is_empty()) else { return by_name };
+    let Some(dialect) = Dialect::parse(&said.value) else {
+        let names = Dialect::ALL.map(Dialect::name);
+        findings.errors.push(unknown(said, "dialect", &names));
+        return by_name;
+    };
+    if filled(&raw.format).is_some() {
+        let what = "`dialect` has no effect where a `format` writes the secret";
+        findings.warn(&said.origin, Problem::warning(what));
+    }
+    for delimiter in [&raw.left_delimiter, &raw.right_delimiter].into_iter().flatten() {
+        if dialect == Dialect::Handlebars && !delimiter.value.is_empty() {
+            let what = "delimiters can't be changed in Handlebars, this one is ignored";
+            findings.warn(&delimiter.origin, Problem::warning(what).hint("write \\{{ for a literal {{"));
+        }
+    }
+    dialect
+}
+
+fn unknown(said: &Sourced<String>, what: &str, names: &[&str]) -> Problem {
+    let word: String = said.value.chars().take(40).collect();
+    let problem = Problem::error(format!("`{what}` can't be {word:?}")).at(said.origin.clone());
+    let problem = problem.expected(format!("one of {}", names.join(", ")));
+    match nearest(&word, names.iter().copied()) {
+        Some(meant) => problem.hint(format!("did you mean {meant}?")),
+        None => problem,
+    }
+}
+
+/// A whole secret in an output format.
+fn formatted(raw: &RawTemplate, said: &Sourced<String>, findings: &mut Findings) -> Option<TemplateSource> {
+    let Some(format) = Format::parse(&said.value) else {
+        findings.errors.push(unknown(said, "format", &Format::ALL.map(Format::name)));
+        return None;
+    };
+    if let Some(text) = [&raw.source, &raw.contents].into_iter().flatten().find(|text| !text.value.is_empty())
+    {
+        let problem = Problem::error("a template has both a text and a `format`");
+        let hint = format!(
+            "in Handlebars the text can hold the format: {{{{{} (secret \"PATH\")}}}}",
+            format.name()
+        );
+        findings.error(
+            &said.origin,
+            problem.expected(format!("only one of them; the text is at {}", text.origin)).hint(hint),
+        );
+        return None;
+    }
+    let by_annotation = raw.default.as_ref().map(|default| (default.value.path.as_str(), &default.origin));
+    let by_key = raw.secret.as_ref().map(|secret| (secret.value.as_str(), &secret.origin));
+    let Some((path, origin)) = by_key.or(by_annotation) else {
+        let problem = Problem::error("a `format` needs to know which secret it writes");
+        findings.error(&said.origin, problem.expected("secret = \"PATH\", for instance \"secret/data/app\""));
+        return None;
+    };
+    match VaultPath::parse(path) {
+        Ok((path, params)) => Some(TemplateSource::Formatted { format, path, params }),
+        Err(error) => {
+            let problem = Problem::error(format!("the path of the secret can't be used: {error}"));
+            findings.error(origin, problem.expected("a path like secret/data/app"));
+            None
+        }
+    }
+}
+
+/// Exactly one of file, text, default form and output format.
 fn source(raw: &RawTemplate, findings: &mut Findings) -> Option<TemplateSource> {
+    if let Some(format) = raw.format.as_ref().filter(|said| !said.value.is_empty()) {
+        return formatted(raw, format, findings);
+    }
+    if let Some(secret) = &raw.secret {
+        let problem = Problem::error("`secret` names what a `format` writes, and there is no `format`");
+        let names = Format::ALL.map(Format::name).join(", ");
+        findings.error(&secret.origin, problem.expected(format!("format = one of {names}")));
+        return None;
+    }
     let file = filled(&raw.source).map(|path| TemplateSource::File(path.into()));
     let inline = filled(&raw.contents).map(|text| TemplateSource::Inline(text.into()));
     match (file, inline, &raw.default) {
@@ -90,8 +176,10 @@ fn source(raw: &RawTemplate, findings: &mut Findings) -> Option<TemplateSource> 
         },
         (None, None, None) => {
             let problem = Problem::error("a `template` has neither `source` nor `contents`");
-            findings
-                .error(&raw.origin, problem.expected("source = \"FILE\", or contents with the text itself"));
+            findings.error(
+                &raw.origin,
+                problem.expected("source = \"FILE\", or contents with the text itself, or secret and format"),
+            );
             None
         }
     }

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use super::*;
 use crate::config::{
     CertIdentity, MethodKind, SinkEncryption, hcl, load, stanza,
-    template::{ActionSpec, CommandForm, OnMissingKey, TemplateSource, Wait},
+    template::{ActionSpec, CommandForm, Dialect, Format, OnMissingKey, TemplateSource, Wait},
 };
 
 /// A login and a sink, so that cross checks have nothing to say.
@@ -595,4 +595,63 @@ fn mistakes_in_variables_and_files_are_told_together() {
     let environment = Environment::from([("VAULT_MAX_RETRIES", "x")]);
     let problems = resolved(&format!("log_level = \"x\"\n{LOGIN}"), &environment).unwrap_err();
     assert_eq!(problems.len(), 2, "{}", said(&problems));
+}
+
+#[test]
+fn a_template_has_a_dialect_by_its_file_or_by_word() {
+    let of = |keys: &str| {
+        let template = templates(&format!("template {{\n{keys}\ndestination = \"/x\"\n}}")).remove(0);
+        (template.dialect, template.on_missing_key)
+    };
+    assert_eq!(of("source = \"/a.hbs\""), (Dialect::Handlebars, OnMissingKey::Error), "strict unless told");
+    assert_eq!(of("source = \"/a.tmpl\""), (Dialect::Go, OnMissingKey::Zero));
+    assert_eq!(of("source = \"/a.hbs\"\ndialect = \"go\""), (Dialect::Go, OnMissingKey::Zero));
+    let lax = "contents = \"x\"\ndialect = \"Handlebars\"\nerror_on_missing_key = false";
+    assert_eq!(of(lax), (Dialect::Handlebars, OnMissingKey::Zero));
+}
+
+#[test]
+fn partials_come_from_the_template_else_from_the_setting_of_all() {
+    let text = "decant { partials_path = \"/all\" }\ntemplate {\nsource = \"/a.hbs\"\ndestination = \"/a\"\n}\n\
+                template {\nsource = \"/b.hbs\"\npartials_path = \"/own\"\ndestination = \"/b\"\n}";
+    let paths: Vec<_> = templates(text).iter().map(|spec| spec.partials_path.clone().unwrap()).collect();
+    assert_eq!(paths, [Path::new("/all"), Path::new("/own")]);
+}
+
+#[test]
+fn a_format_writes_a_secret_and_needs_to_know_which() {
+    let spec = &templates(
+        "template {\nsecret = \"secret/data/app?version=2\"\nformat = \"dotenv\"\ndestination = \"/x\"\n}",
+    )[0];
+    let TemplateSource::Formatted { format, path, params } = &spec.source else { panic!("{spec:?}") };
+    assert_eq!((*format, path.as_str(), params.len()), (Format::Dotenv, "secret/data/app", 1));
+    let wrong = [
+        "format = \"dotnev\"\nsecret = \"a\"",
+        "format = \"json\"",
+        "secret = \"a\"",
+        "format = \"json\"\nsecret = \"../a\"",
+        "format = \"json\"\nsource = \"/a\"",
+        "dialect = \"handelbars\"\ncontents = \"x\"",
+    ];
+    let said: String = wrong
+        .map(|keys| problems(&format!("{LOGIN}template {{\n{keys}\ndestination = \"/x\"\n}}")))
+        .into_iter()
+        .collect();
+    insta::assert_snapshot!(said, @r#"
+    Error: agent.hcl:6:1: `format` can't be "dotnev"
+      expected: one of dotenv, json, yaml, properties, toml, shell, pem
+      hint: did you mean dotenv?
+    Error: agent.hcl:6:1: a `format` needs to know which secret it writes
+      expected: secret = "PATH", for instance "secret/data/app"
+    Error: agent.hcl:6:1: `secret` names what a `format` writes, and there is no `format`
+      expected: format = one of dotenv, json, yaml, properties, toml, shell, pem
+    Error: agent.hcl:7:1: the path of the secret can't be used: the path has a segment `..`
+      expected: a path like secret/data/app
+    Error: agent.hcl:6:1: a template has both a text and a `format`
+      expected: only one of them; the text is at agent.hcl:7:1
+      hint: in Handlebars the text can hold the format: {{json (secret "PATH")}}
+    Error: agent.hcl:6:1: `dialect` can't be "handelbars"
+      expected: one of go, handlebars
+      hint: did you mean handlebars?
+    "#);
 }

@@ -197,6 +197,10 @@ pub(super) static TEMPLATE: Schema = Schema {
     acts: &[
         "source",
         "contents",
+        "secret",
+        "format",
+        "dialect",
+        "partials_path",
         "destination",
         "create_dest_dirs",
         "command",

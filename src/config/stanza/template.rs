@@ -47,6 +47,10 @@ fn read(cx: &mut Context<'_>, block: &Block<'_>) -> RawTemplate {
     let mut raw = RawTemplate::new(cx.origin(block.pos));
     raw.source = block.text(cx, "source");
     raw.contents = block.text(cx, "contents");
+    raw.secret = block.text(cx, "secret");
+    raw.format = block.text(cx, "format");
+    raw.dialect = block.text(cx, "dialect");
+    raw.partials_path = block.text(cx, "partials_path");
     raw.destination = block.text(cx, "destination");
     raw.left_delimiter = block.text(cx, "left_delimiter");
     raw.right_delimiter = block.text(cx, "right_delimiter");
