@@ -11,6 +11,7 @@
 
 mod agent;
 mod conformance;
+mod connection;
 mod demo;
 mod harness;
 mod image;

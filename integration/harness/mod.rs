@@ -1,24 +1,29 @@
 //! What the whole-program tests stand on: servers, pods, the real binary, a small HTTP client, the canary.
 
+pub mod authority;
 pub mod canary;
 pub mod container;
 pub mod http;
 pub mod journal;
 pub mod memory;
+pub mod names;
 pub mod needs;
 pub mod pod;
 pub mod process;
+pub mod relay;
 pub mod secure;
 pub mod server;
 
 use std::time::{Duration, Instant};
 
 pub use self::{
+    authority::Authority,
     canary::canary,
     container::Container,
     needs::{Need, needing},
     pod::Pod,
     process::{Finished, Run},
+    relay::Relay,
     secure::Secure,
     server::{Server, each_server, on_dev},
 };

@@ -101,6 +101,15 @@ impl Run {
         self
     }
 
+    /// With this file instead of `/etc/resolv.conf`; needs the right to mount.
+    pub fn resolv_conf(mut self, file: &str) -> Self {
+        let program = std::mem::replace(&mut self.program, "/usr/bin/unshare".into()).display().to_string();
+        let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+        let before = ["--mount", "/bin/sh", "-c", script, file, &program].map(str::to_owned);
+        self.args.splice(0..0, before);
+        self
+    }
+
     /// Starts it.
     #[expect(clippy::disallowed_methods, reason = "whole-program tests start programs")]
     pub fn start(self) -> Running {

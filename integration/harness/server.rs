@@ -128,6 +128,11 @@ impl Server {
         self.cluster.is_none()
     }
 
+    /// Its address as `host:port`.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
     /// Its address as a URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.authority)

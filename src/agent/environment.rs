@@ -29,6 +29,7 @@ pub fn of_templates(environment: &Environment, vault: &VaultConfig) -> BTreeMap<
         ("CAPATH", path(&tls.ca_path)),
         ("CLIENT_CERT", path(&tls.client_cert)),
         ("CLIENT_KEY", path(&tls.client_key)),
+        ("CLIENT_CERT_BYTES", tls.client_cert_bytes.clone()),
         ("TLS_SERVER_NAME", tls.server_name.clone()),
     ];
     for (name, value) in settings {

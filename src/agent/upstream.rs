@@ -10,7 +10,6 @@ use crate::{
         HttpClient, Settings, SetupError,
         address::{Address, AddressError},
         dns::Dns,
-        proxy::Proxy,
     },
     origin::Origin,
     vault::{
@@ -58,7 +57,7 @@ pub fn gate(
     let settings = Settings {
         address,
         tls: vault.tls.clone(),
-        proxy: Proxy { all: vault.proxy.clone(), env: vault.proxy_env.clone() },
+        proxy: vault.proxy.clone(),
         idle_connections: templates.max_connections_per_host,
     };
     let http = HttpClient::new(settings, Dns::default()).map_err(|source| UpstreamError::Setup {
@@ -73,10 +72,13 @@ pub fn gate(
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, time::Duration};
+    use std::time::Duration;
 
     use super::*;
-    use crate::{config::TlsConfig, problem::chain};
+    use crate::{
+        config::{Proxy, TlsConfig},
+        problem::chain,
+    };
 
     fn vault(address: &str) -> VaultConfig {
         VaultConfig {
@@ -87,8 +89,7 @@ mod tests {
             num_retries: Some(12),
             client_timeout: Duration::from_secs(60),
             max_retries: None,
-            proxy: None,
-            proxy_env: BTreeMap::new(),
+            proxy: Proxy::default(),
             rate_limit: None,
         }
     }

@@ -102,6 +102,12 @@ static VARIABLES: &[Variable] = &[
     Variable { name: "CAPATH", empty: Empty::Counts, set: store!(vault.ca_path, text) },
     Variable { name: "CLIENT_CERT", empty: Empty::Counts, set: store!(vault.client_cert, text) },
     Variable { name: "CLIENT_KEY", empty: Empty::Counts, set: store!(vault.client_key, text) },
+    Variable {
+        name: "CLIENT_CERT_BYTES",
+        empty: Empty::IsAbsent,
+        set: store!(vault.client_cert_bytes, text),
+    },
+    Variable { name: "CLIENT_KEY_BYTES", empty: Empty::IsAbsent, set: store!(vault.client_key_bytes, text) },
     Variable { name: "TLS_SERVER_NAME", empty: Empty::Counts, set: store!(vault.tls_server_name, text) },
     Variable {
         name: "SKIP_VERIFY",
@@ -117,8 +123,6 @@ static VARIABLES: &[Variable] = &[
     Variable { name: "PROXY_ADDR", empty: Empty::IsAbsent, set: store!(vault.proxy, text) },
     Variable { name: "LOG_LEVEL", empty: Empty::IsAbsent, set: store!(log.level, text) },
     Variable { name: "LOG_FORMAT", empty: Empty::IsAbsent, set: store!(log.format, text) },
-    Variable { name: "CLIENT_CERT_BYTES", empty: Empty::IsAbsent, set: not_yet },
-    Variable { name: "CLIENT_KEY_BYTES", empty: Empty::IsAbsent, set: not_yet },
     Variable { name: "SRV_LOOKUP", empty: Empty::IsAbsent, set: not_yet },
     Variable { name: "AGENT_DISABLE_IDLE_CONNECTIONS", empty: Empty::IsAbsent, set: not_yet },
     Variable { name: "AGENT_DISABLE_KEEP_ALIVES", empty: Empty::IsAbsent, set: not_yet },

@@ -101,6 +101,8 @@ fn vault(weaker: RawVault, stronger: RawVault) -> RawVault {
         ca_path: stronger.ca_path.or(weaker.ca_path),
         client_cert: stronger.client_cert.or(weaker.client_cert),
         client_key: stronger.client_key.or(weaker.client_key),
+        client_cert_bytes: stronger.client_cert_bytes.or(weaker.client_cert_bytes),
+        client_key_bytes: stronger.client_key_bytes.or(weaker.client_key_bytes),
         tls_server_name: stronger.tls_server_name.or(weaker.tls_server_name),
         tls_skip_verify: stronger.tls_skip_verify.or(weaker.tls_skip_verify),
         num_retries: stronger.num_retries.or(weaker.num_retries),

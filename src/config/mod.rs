@@ -15,9 +15,9 @@ pub mod stanza;
 pub mod template;
 pub mod units;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-pub use crate::http::tls::TlsConfig;
+pub use crate::http::{proxy::Proxy, tls::TlsConfig};
 pub use crate::telemetry::{
     LogConfig,
     level::{LogFormat, LogLevel},
@@ -66,10 +66,8 @@ pub struct VaultConfig {
     pub client_timeout: Duration,
     /// Retries inside one API call; default 2 for templates, from `VAULT_MAX_RETRIES` when set.
     pub max_retries: Option<u32>,
-    /// Proxy for all requests (`VAULT_PROXY_ADDR`, else `VAULT_HTTP_PROXY`); otherwise the usual variables count.
-    pub proxy: Option<String>,
-    /// Usual proxy variables (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`, either case), captured at start.
-    pub proxy_env: BTreeMap<String, String>,
+    /// Forward proxies, as the environment said them at start.
+    pub proxy: Proxy,
     /// Requests per second and burst (`VAULT_RATE_LIMIT`).
     pub rate_limit: Option<(f64, u32)>,
 }

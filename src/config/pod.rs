@@ -201,7 +201,7 @@ mod tests {
         let said = [ROLE, SECRET, ("proxy-address", "http://annotation")];
         let proxy = |environment: &Environment| {
             let config = of(&said, "", Raw::default(), environment).unwrap().unwrap();
-            config.vault.proxy_env.values().next().cloned().unwrap()
+            config.vault.proxy.env.values().next().cloned().unwrap()
         };
         assert_eq!(proxy(&Environment::default()), "http://annotation");
         assert_eq!(proxy(&Environment::from([("https_proxy", "http://env")])), "http://env");

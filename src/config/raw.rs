@@ -60,6 +60,10 @@ pub struct RawVault {
     pub client_cert: Said<String>,
     /// Key of the client certificate.
     pub client_key: Said<String>,
+    /// PEM text with the client certificate.
+    pub client_cert_bytes: Said<String>,
+    /// PEM text with its key.
+    pub client_key_bytes: Said<String>,
     /// Name for SNI and verification.
     pub tls_server_name: Said<String>,
     /// Trust any certificate.

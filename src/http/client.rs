@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use reqwest::{Client, Method, RequestBuilder, Response, Url, header, header::HeaderValue, redirect};
@@ -14,8 +14,8 @@ use super::{
     address::Address,
     dns::Dns,
     error::HttpError,
-    proxy::{Proxy, ProxyError},
-    tls::{TlsConfig, TlsError},
+    proxy::{Proxy, ProxyError, Routes},
+    tls::{Stamp, TlsConfig, TlsError},
 };
 
 /// Limit for name resolution, TCP and TLS together. The original allows 30 s for TCP and 10 s for TLS; a shorter
@@ -69,11 +69,12 @@ struct Inner {
     /// The name that the server knows itself by, when the URL says another.
     host: Option<HeaderValue>,
     dns: Dns,
+    routes: Option<Arc<Routes>>,
     built: Mutex<Built>,
 }
 
 struct Built {
-    stamp: [Option<SystemTime>; 4],
+    stamp: [Option<Stamp>; 4],
     client: Client,
 }
 
@@ -83,10 +84,12 @@ impl HttpClient {
     /// # Errors
     /// Settings that can't work: see [`SetupError`].
     pub fn new(settings: Settings, dns: Dns) -> Result<Self, SetupError> {
-        let (target, dns, host) = rename(&settings, dns)?;
+        let routes = settings.proxy.routes(&settings.address)?;
+        let (target, dns, host) = rename(&settings, dns, routes.as_deref())?;
         let stamp = settings.tls.stamp();
-        let built = Mutex::new(Built { stamp, client: build(&settings, dns.clone())? });
-        Ok(Self(Arc::new(Inner { settings, target, host, dns, built })))
+        let client = build(&settings, dns.clone(), routes.as_ref())?;
+        let built = Mutex::new(Built { stamp, client });
+        Ok(Self(Arc::new(Inner { settings, target, host, dns, routes, built })))
     }
 
     /// A client of the same upstream with other trust or another identity.
@@ -128,7 +131,32 @@ impl HttpClient {
     /// # Errors
     /// No answer at all.
     pub async fn send(&self, request: RequestBuilder, url: &Url) -> Result<Response, HttpError> {
-        request.send().await.map_err(|error| classify(&error, url))
+        let is_upstream = url.host() == self.address().base().host();
+        match request.send().await {
+            Ok(response) => {
+                if let Some(peer) = response.remote_addr().filter(|_| is_upstream) {
+                    self.0.dns.answered(peer.ip());
+                }
+                Ok(response)
+            }
+            Err(error) => {
+                let error = self.classify(&error, url);
+                if is_upstream && error.is_connection() {
+                    self.gave_up();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Nobody answered in time: the next connection goes to another address of the upstream, if it has several.
+    pub fn gave_up(&self) {
+        self.0.dns.in_vain();
+    }
+
+    fn classify(&self, error: &reqwest::Error, url: &Url) -> HttpError {
+        let via = self.0.routes.as_ref().and_then(|routes| routes.via(url)).map(ToString::to_string);
+        HttpError::classify(error, url, CONNECT_TIMEOUT.as_secs()).through(via)
     }
 
     /// The client for the certificate files as they are now. A rotation half done keeps the old one.
@@ -138,7 +166,7 @@ impl HttpClient {
         if stamp != built.stamp {
             let address = &self.0.settings.address;
             built.stamp = stamp;
-            match build(&self.0.settings, self.0.dns.clone()) {
+            match build(&self.0.settings, self.0.dns.clone(), self.0.routes.as_ref()) {
                 Ok(client) => {
                     built.client = client;
                     tracing::info!(target: "agent", %address, "read changed TLS files");
@@ -172,8 +200,15 @@ pub async fn read(mut response: Response, url: &Url, limit: usize) -> Result<Zer
     }
     let mut body = Zeroizing::new(Vec::with_capacity(announced));
     while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, url))? {
-        if body.len() + chunk.len() > limit {
+        let needed = body.len() + chunk.len();
+        if needed > limit {
             return Err(too_large());
+        }
+        if needed > body.capacity() {
+            // Growing in place would leave the bytes so far behind, unwiped.
+            let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(2 * body.capacity())));
+            larger.extend_from_slice(&body);
+            body = larger;
         }
         body.extend_from_slice(&chunk);
     }
@@ -186,14 +221,18 @@ fn classify(error: &reqwest::Error, url: &Url) -> HttpError {
 
 /// Puts a TLS server name into the URL, because the HTTP library takes SNI from there; the resolver maps it back to
 /// the host, and the Host header keeps saying it. A proxy resolves names itself, so there the URL stays.
-fn rename(settings: &Settings, dns: Dns) -> Result<(Address, Dns, Option<HeaderValue>), SetupError> {
+fn rename(
+    settings: &Settings,
+    dns: Dns,
+    routes: Option<&Routes>,
+) -> Result<(Address, Dns, Option<HeaderValue>), SetupError> {
     let address = &settings.address;
     let unchanged = |dns| Ok((address.clone(), dns, None));
     let name = match settings.tls.name()? {
         Some(ServerName::DnsName(name)) if address.is_tls() => name.as_ref().to_owned(),
         _ => return unchanged(dns),
     };
-    if !settings.proxy.rules(address)?.is_empty() {
+    if routes.is_some_and(|routes| routes.via(address.base()).is_some()) {
         return unchanged(dns);
     }
     let host = address.base().host_str().unwrap_or_default();
@@ -207,7 +246,7 @@ fn rename(settings: &Settings, dns: Dns) -> Result<(Address, Dns, Option<HeaderV
     }
 }
 
-fn build(settings: &Settings, dns: Dns) -> Result<Client, SetupError> {
+fn build(settings: &Settings, dns: Dns, routes: Option<&Arc<Routes>>) -> Result<Client, SetupError> {
     // The library wants a TLS configuration in any case, and a redirect may lead to TLS; but reading the system's
     // CAs takes longer than a whole request, so an upstream without TLS gets by with the built-in list.
     let plain = !settings.address.is_tls() && settings.tls == TlsConfig::default();
@@ -222,8 +261,8 @@ fn build(settings: &Settings, dns: Dns) -> Result<Client, SetupError> {
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(settings.idle_connections)
         .no_proxy();
-    for rule in settings.proxy.rules(&settings.address)? {
-        builder = builder.proxy(rule);
+    if let Some(routes) = routes {
+        builder = builder.proxy(routes.rule());
     }
     if let Some(socket) = settings.address.socket() {
         builder = builder.unix_socket(socket);

@@ -8,7 +8,7 @@ use std::{
     fs,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -50,6 +50,24 @@ pub struct Dns {
     /// Names that stand for another host: a TLS server name for the address's host.
     aliases: Arc<BTreeMap<String, String>>,
     built: Arc<Mutex<Option<Built>>>,
+    order: Arc<Mutex<Order>>,
+}
+
+/// Which of several addresses comes first: the one that answered last; after failures, each in turn.
+#[derive(Default)]
+struct Order {
+    answered: Option<IpAddr>,
+    failures: usize,
+}
+
+impl Order {
+    fn sort(&self, addresses: &mut [IpAddr]) {
+        if let Some(first) = self.answered.and_then(|ip| addresses.iter().position(|other| *other == ip)) {
+            addresses[..=first].rotate_right(1);
+        } else if self.answered.is_none() && !addresses.is_empty() {
+            addresses.rotate_left(self.failures % addresses.len());
+        }
+    }
 }
 
 struct Built {
@@ -71,7 +89,24 @@ impl Dns {
             resolv_conf: resolv_conf.into(),
             aliases: Arc::default(),
             built: Arc::default(),
+            order: Arc::default(),
         }
+    }
+
+    /// This address answered: it is tried first from now on, so that a dead one beside it costs time only once.
+    pub fn answered(&self, address: IpAddr) {
+        *self.order() = Order { answered: Some(address), failures: 0 };
+    }
+
+    /// Nobody answered in time: another address comes first next time.
+    pub fn in_vain(&self) {
+        let mut order = self.order();
+        order.answered = None;
+        order.failures = order.failures.wrapping_add(1);
+    }
+
+    fn order(&self) -> MutexGuard<'_, Order> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same resolver, in which `name` has the addresses of `host`.
@@ -135,7 +170,8 @@ impl Resolve for Dns {
     fn resolve(&self, name: Name) -> Resolving {
         let dns = self.clone();
         Box::pin(async move {
-            let found = dns.lookup(name.as_str()).await?;
+            let mut found = dns.lookup(name.as_str()).await?;
+            dns.order().sort(&mut found);
             Ok(Box::new(found.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
         })
     }

@@ -55,6 +55,16 @@ pub enum HttpError {
         /// What the TLS library says.
         cause: String,
     },
+    /// The way leads through a proxy, and ended there.
+    #[error("{url}: no way through the proxy {proxy}: {cause}")]
+    Proxy {
+        /// What was asked.
+        url: Url,
+        /// The proxy, without user and password, and the variable that names it.
+        proxy: String,
+        /// What was seen.
+        cause: String,
+    },
     /// No connection in time.
     #[error("{url}: no connection within {seconds} s")]
     ConnectTimeout {
@@ -106,6 +116,7 @@ impl HttpError {
                 | Self::WrongName { .. }
                 | Self::PlainHttp { .. }
                 | Self::Tls { .. }
+                | Self::Proxy { .. }
                 | Self::ConnectTimeout { .. }
         )
     }
@@ -135,12 +146,28 @@ impl HttpError {
             Self::Tls { .. } => {
                 "check the certificates' dates and, if the server wants one, the client certificate"
             }
+            Self::Proxy { .. } => {
+                "check the proxy, or name the server's host in NO_PROXY if it can be reached directly"
+            }
             Self::ConnectTimeout { .. } => {
                 "check network policies and firewalls between the pod and the server"
             }
             Self::Timeout { .. } => "the server is slow; VAULT_CLIENT_TIMEOUT raises the limit",
             Self::Closed { .. } | Self::TooLarge { .. } | Self::Request { .. } => return None,
         })
+    }
+
+    /// The same, if the way led through a proxy: without a connection it is the proxy that has to be looked at.
+    pub(super) fn through(self, proxy: Option<String>) -> Self {
+        let Some(proxy) = proxy else { return self };
+        match self {
+            Self::Refused { url, cause } => Self::Proxy { url, proxy, cause },
+            Self::Dns { url, source } => Self::Proxy { url, proxy, cause: source.to_string() },
+            Self::ConnectTimeout { url, seconds } => {
+                Self::Proxy { url, proxy, cause: format!("no connection within {seconds} s") }
+            }
+            other => other,
+        }
     }
 
     /// Sorts an error of the HTTP library. `connect_seconds` is the limit for a connection.

@@ -1,10 +1,10 @@
 //! Trust and identity of TLS clients: which CAs, which client certificate, which name is expected.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
 };
 
 use rustls::{
@@ -17,6 +17,10 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
 };
 use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// A client certificate: where it comes from, its chain, its key.
+type Identity = (String, Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// TLS settings of one client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,10 +35,46 @@ pub struct TlsConfig {
     pub client_cert: Option<PathBuf>,
     /// Key of the client certificate, PEM.
     pub client_key: Option<PathBuf>,
+    /// PEM text with the client certificate (`VAULT_CLIENT_CERT_BYTES`); used when no file is named.
+    pub client_cert_bytes: Option<String>,
+    /// PEM text with its key (`VAULT_CLIENT_KEY_BYTES`).
+    pub client_key_bytes: Option<KeyText>,
     /// Name for SNI and verification instead of the address's host.
     pub server_name: Option<String>,
     /// Trust any certificate.
     pub skip_verify: bool,
+}
+
+/// The text of a private key. Wiped when dropped, never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyText(Zeroizing<String>);
+
+impl From<&str> for KeyText {
+    fn from(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[a private key]")
+    }
+}
+
+/// What is noticed of a changed file: time, number and size. A new number is a file put in place of the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    modified: (i64, i64),
+    inode: u64,
+    size: u64,
+}
+
+impl Stamp {
+    /// Of the file that a path leads to; `None`: there is none.
+    fn of(path: &Path) -> Option<Self> {
+        let meta = fs::metadata(path).ok()?;
+        Some(Self { modified: (meta.mtime(), meta.mtime_nsec()), inode: meta.ino(), size: meta.size() })
+    }
 }
 
 /// Why TLS can't be set up.
@@ -61,13 +101,13 @@ pub enum TlsError {
         expected: &'static str,
     },
     /// Only one of client certificate and key.
-    #[error("client_cert and client_key belong together; set both or neither")]
+    #[error("client_cert and client_key belong together, as do their _BYTES; set both or neither")]
     Half,
     /// The client certificate doesn't fit its key, or is of an unknown kind.
-    #[error("client certificate {} and key can't be used together", cert.display())]
+    #[error("client certificate {cert} and its key can't be used together")]
     Identity {
-        /// The certificate's path.
-        cert: PathBuf,
+        /// The certificate's path, or where its text comes from.
+        cert: String,
         /// What the TLS library says.
         source: rustls::Error,
     },
@@ -98,16 +138,34 @@ impl TlsConfig {
             .map_err(|source| TlsError::Setup { source })?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let (cert, key) = match (&self.client_cert, &self.client_key) {
-            (None, None) => return Ok(builder.with_no_client_auth()),
-            (Some(cert), Some(key)) => (cert, key),
+        match self.identity()? {
+            None => Ok(builder.with_no_client_auth()),
+            Some((cert, chain, key)) => builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|source| TlsError::Identity { cert, source }),
+        }
+    }
+
+    /// The client certificate with its key, and where it comes from; files count before texts.
+    fn identity(&self) -> Result<Option<Identity>, TlsError> {
+        const CERT: &str = "client certificate";
+        match (&self.client_cert, &self.client_key) {
+            (Some(cert), Some(key)) => {
+                let key = private_key(key)?;
+                return Ok(Some((cert.display().to_string(), certificates(CERT, cert)?, key)));
+            }
+            (None, None) => {}
             _ => return Err(TlsError::Half),
-        };
-        let chain = certificates("client certificate", cert)?;
-        let key = private_key(key)?;
-        builder
-            .with_client_auth_cert(chain, key)
-            .map_err(|source| TlsError::Identity { cert: cert.clone(), source })
+        }
+        match (&self.client_cert_bytes, &self.client_key_bytes) {
+            (Some(cert), Some(key)) => {
+                let key = pem_key("in VAULT_CLIENT_KEY_BYTES", key.0.as_bytes())?;
+                let place = "in VAULT_CLIENT_CERT_BYTES";
+                Ok(Some((place.to_owned(), pem_certificates(CERT, place, cert.as_bytes())?, key)))
+            }
+            (None, None) => Ok(None),
+            _ => Err(TlsError::Half),
+        }
     }
 
     /// A configuration that trusts the built-in list of public CAs and reads nothing.
@@ -130,11 +188,11 @@ impl TlsConfig {
         .transpose()
     }
 
-    /// When the files that this reads were changed last, to notice a rotation.
-    pub fn stamp(&self) -> [Option<SystemTime>; 4] {
-        [&self.ca_cert, &self.ca_path, &self.client_cert, &self.client_key].map(|path| {
-            path.as_ref().and_then(|path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok())
-        })
+    /// The files that this reads as they are now, to notice a rotation. Of a folder, only what comes, goes or gets
+    /// another name is noticed; mounted volumes are updated that way.
+    pub fn stamp(&self) -> [Option<Stamp>; 4] {
+        [&self.ca_cert, &self.ca_path, &self.client_cert, &self.client_key]
+            .map(|path| path.as_deref().and_then(Stamp::of))
     }
 
     fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
@@ -212,16 +270,18 @@ fn pem_certificates(
     Ok(found)
 }
 
+const KEY: &str = "client key";
+
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let what = "client key";
-    let text = zeroize::Zeroizing::new(fs::read(path).map_err(|source| TlsError::Read {
-        what,
-        path: path.to_owned(),
-        source,
-    })?);
-    PrivateKeyDer::from_pem_slice(&text).map_err(|_| TlsError::Pem {
-        what,
-        place: path.display().to_string(),
+    let read = fs::read(path);
+    let text = read.map_err(|source| TlsError::Read { what: KEY, path: path.to_owned(), source })?;
+    pem_key(&path.display().to_string(), &Zeroizing::new(text))
+}
+
+fn pem_key(place: &str, text: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(text).map_err(|_| TlsError::Pem {
+        what: KEY,
+        place: place.to_owned(),
         expected: "PRIVATE KEY",
     })
 }

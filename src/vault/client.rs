@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 use reqwest::{
     Method, RequestBuilder, Response, Url,
-    header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT},
+    header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT},
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::{
     error::{Answer, VaultError},
     path::{Namespace, Params},
+    redirect,
     secret::Secret,
     token::Token,
     value::Value,
@@ -228,6 +229,7 @@ impl VaultClient {
     pub async fn send(&self, call: &Call<'_>) -> Result<Option<Secret>, VaultError> {
         let exchange = tokio::time::timeout(self.timeout, self.exchange(call)).await;
         let Ok(reply) = exchange else {
+            self.http.gave_up();
             let (method, url) = (call.method.clone(), self.url(call));
             return Err(VaultError::Timeout { method, url, limit: self.timeout });
         };
@@ -262,7 +264,10 @@ impl VaultClient {
         let limit = PROBE_TIMEOUT;
         match tokio::time::timeout(limit, self.once(&call, None)).await {
             Ok(answer) => answer.map(drop),
-            Err(_) => Err(VaultError::Timeout { method: Method::GET, url: self.url(&call), limit }),
+            Err(_) => {
+                self.http.gave_up();
+                Err(VaultError::Timeout { method: Method::GET, url: self.url(&call), limit })
+            }
         }
     }
 
@@ -280,13 +285,21 @@ impl VaultClient {
     async fn exchange(&self, call: &Call<'_>) -> Result<Reply, VaultError> {
         let response = self.once(call, None).await?;
         let url = self.full_url(call, true);
-        let response = match target(&response, &url) {
+        let refused = |response: &Response, cause| {
+            let (method, url, status) = (call.method.clone(), self.url(call), response.status().as_u16());
+            VaultError::Redirect { method, url, status, cause }
+        };
+        let response = match redirect::target(&response, &url, self.http.address()) {
             None => response,
-            Some(Ok(target)) => self.once(call, Some(target)).await?,
-            Some(Err(cause)) => {
-                let (method, url, status) = (call.method.clone(), self.url(call), response.status().as_u16());
-                return Err(VaultError::Redirect { method, url, status, cause });
+            Some(Ok(target)) => {
+                let second = self.once(call, Some(target.clone())).await?;
+                if redirect::is_one(&second) {
+                    let cause = format!("{}, where it leads, redirects again", redirect::host_of(&target));
+                    return Err(refused(&second, cause));
+                }
+                second
             }
+            Some(Err(cause)) => return Err(refused(&response, cause)),
         };
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
@@ -326,26 +339,6 @@ fn with_body(request: RequestBuilder, body: Option<&Body>) -> RequestBuilder {
         Some(body) => request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.0.clone()),
         None => request,
     }
-}
-
-/// Where a redirect leads, when the answer is one. A standby sends clients to the same path on the active node; to
-/// any other path, and from TLS to plain HTTP, neither token nor credentials are taken.
-fn target(response: &Response, asked: &Url) -> Option<Result<Url, String>> {
-    if !matches!(response.status().as_u16(), 301 | 302 | 307 | 308) {
-        return None;
-    }
-    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok())?;
-    let Ok(target) = asked.join(location) else {
-        return Some(Err("its Location is no URL".to_owned()));
-    };
-    let host = target.host_str().unwrap_or_default();
-    Some(if asked.scheme() == "https" && target.scheme() != "https" {
-        Err(format!("it leads from TLS to plain HTTP at {host}"))
-    } else if !matches!(target.scheme(), "http" | "https") || target.path() != asked.path() {
-        Err(format!("it leads to another page, at {host}"))
-    } else {
-        Ok(target)
-    })
 }
 
 /// Seconds, as Vault's quotas send it. (An HTTP date is possible too, but no Vault sends one.)

@@ -6,6 +6,7 @@ pub mod gate;
 pub mod kv;
 pub mod lifetime;
 pub mod path;
+mod redirect;
 pub mod secret;
 pub mod token;
 pub mod value;

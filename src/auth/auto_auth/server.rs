@@ -78,6 +78,7 @@ fn apply(identity: &CertIdentity, tls: &mut TlsConfig) {
     if let Some((cert, key)) = &identity.client {
         tls.client_cert = Some(cert.clone());
         tls.client_key = Some(key.clone());
+        (tls.client_cert_bytes, tls.client_key_bytes) = (None, None);
     }
 }
 

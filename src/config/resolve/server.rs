@@ -9,6 +9,7 @@ use crate::{
         env::{self, Environment},
         raw::{RawVault, Said},
     },
+    http::{proxy::Proxy, tls::KeyText},
     origin::Origin,
     problem::Problem,
     vault::path::Namespace,
@@ -48,8 +49,7 @@ pub(super) fn resolve(
         },
         client_timeout: if timeout.is_zero() { NO_TIMEOUT } else { timeout },
         max_retries: raw.max_retries.as_ref().map(|said| said.value),
-        proxy: filled(&raw.proxy).map(str::to_owned),
-        proxy_env,
+        proxy: Proxy { all: filled(&raw.proxy).map(str::to_owned), env: proxy_env },
         rate_limit: raw.rate_limit.as_ref().map(|said| said.value),
     }
 }
@@ -61,6 +61,8 @@ fn tls(raw: &RawVault) -> TlsConfig {
         ca_path: path(&raw.ca_path),
         client_cert: path(&raw.client_cert),
         client_key: path(&raw.client_key),
+        client_cert_bytes: filled(&raw.client_cert_bytes).map(str::to_owned),
+        client_key_bytes: filled(&raw.client_key_bytes).map(KeyText::from),
         server_name: filled(&raw.tls_server_name).map(str::to_owned),
         skip_verify: value_or(&raw.tls_skip_verify, false),
     }

@@ -577,7 +577,7 @@ fn retries_timeouts_and_proxies() {
     let vault = resolved(LOGIN, &environment).unwrap().vault;
     assert_eq!(vault.client_timeout, Duration::from_secs(86_400));
     assert_eq!(
-        (vault.proxy.as_deref(), vault.proxy_env["https_proxy"].as_str()),
+        (vault.proxy.all.as_deref(), vault.proxy.env["https_proxy"].as_str()),
         (Some("http://all"), "http://p")
     );
 }

@@ -188,6 +188,37 @@ async fn an_answer_that_breaks_off_or_is_too_large_is_no_connection_trouble() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_length_is_read_whole_and_bounded_too() {
+    let chunked = |text: &str| {
+        let text = format!(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{0:x}\r\n{text}\r\n{0:x}\r\n{text}\r\n0\r\n\r\n",
+            text.len()
+        );
+        let server = serve(None, text.leak());
+        client(&format!("http://127.0.0.1:{}", server.port), TlsConfig::default())
+    };
+    let half = "x".repeat(512);
+    assert_eq!(get(&chunked(&half)).await.unwrap(), half.repeat(2));
+    let error = get(&chunked(&"x".repeat(513))).await.unwrap_err();
+    assert!(matches!(error, HttpError::TooLarge { limit: 1024, .. }), "{error:?}");
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a test's own input file")]
+async fn a_ca_file_with_an_old_date_put_in_place_of_another_is_noticed() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let server = serve(Some(new.server("localhost")), OK);
+    let trust = TlsConfig { ca_cert: Some(old.ca()), ..TlsConfig::default() };
+    let before = trust.stamp();
+    let client = client(&format!("https://localhost:{}", server.port), trust.clone());
+    let date = fs::metadata(old.ca()).unwrap().modified().unwrap();
+    fs::File::options().write(true).open(new.ca()).unwrap().set_modified(date).unwrap();
+    fs::rename(new.ca(), old.ca()).unwrap();
+    assert_ne!(trust.stamp(), before);
+    assert_eq!(get(&client).await.unwrap(), "ok");
+}
+
+#[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "a test's own input file")]
 async fn a_rotated_ca_file_is_read_anew() {
     let (old, new) = (Authority::new(), Authority::new());
@@ -196,7 +227,7 @@ async fn a_rotated_ca_file_is_read_anew() {
     let client = client(&format!("https://localhost:{}", server.port), trust);
     assert!(matches!(get(&client).await.unwrap_err(), HttpError::UnknownCa { .. }));
     fs::write(old.ca(), new.issuer.pem()).unwrap();
-    let later = SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+    let later = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
     fs::File::options().write(true).open(old.ca()).unwrap().set_modified(later).unwrap();
     assert_eq!(get(&client).await.unwrap(), "ok");
 }
@@ -212,6 +243,8 @@ fn settings_that_cant_work_name_file_and_remedy() {
     assert_eq!(setup(missing), "can't read CA certificate /nowhere/ca.pem");
     let text = TlsConfig { ca_cert_bytes: Some("rubbish".into()), ..TlsConfig::default() };
     assert!(setup(text).contains("VAULT_CACERT_BYTES"));
+    let bytes = TlsConfig { client_key_bytes: Some("hunter2".into()), ..TlsConfig::default() };
+    assert!(!format!("{bytes:?}").contains("hunter2") && setup(bytes).contains("_BYTES"));
     let half = TlsConfig { client_cert: Some("c.pem".into()), skip_verify: true, ..TlsConfig::default() };
     assert!(setup(half).contains("client_key"));
     let name = TlsConfig { server_name: Some("not a name".into()), ..TlsConfig::default() };

@@ -52,6 +52,28 @@ async fn an_alias_has_the_addresses_of_its_host() {
 }
 
 #[tokio::test]
+async fn the_address_that_answered_comes_first_and_after_failures_another() {
+    let files = Files::new("10.0.0.1 vault.test\n10.0.0.2 vault.test\n10.0.0.3 vault.test\n");
+    let dns = files.dns();
+    let order = async || -> Vec<IpAddr> {
+        let name = "vault.test".parse().unwrap();
+        dns.resolve(name).await.unwrap().map(|address| address.ip()).collect()
+    };
+    let plain = order().await;
+    assert_eq!(plain.len(), 3);
+    dns.in_vain();
+    assert_eq!(order().await, [plain[1], plain[2], plain[0]]);
+    dns.in_vain();
+    assert_eq!(order().await, [plain[2], plain[0], plain[1]]);
+    dns.answered(plain[1]);
+    assert_eq!(order().await, [plain[1], plain[0], plain[2]]);
+    dns.in_vain();
+    assert_eq!(order().await, [plain[1], plain[2], plain[0]], "what answered is dead now: the next in line");
+    dns.answered(ip(9));
+    assert_eq!(order().await, plain, "an address of another name changes nothing");
+}
+
+#[tokio::test]
 async fn without_a_name_server_nobody_is_asked() {
     let dns = Files::new("").dns();
     let error = dns.lookup("vault.example").await.unwrap_err();
