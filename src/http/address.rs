@@ -85,6 +85,12 @@ impl Address {
         self.base.scheme() == "https"
     }
 
+    /// Whether the host is this machine, by name or by address.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.base.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    }
+
     /// The same address with another host in its URL; messages keep the old one.
     pub(super) fn with_host(&self, host: &str) -> Option<Self> {
         let mut other = self.clone();
@@ -156,5 +162,18 @@ mod tests {
         assert!(matches!(error("unix://vault.sock"), AddressError::Syntax { .. }));
         let with_password = error("https://u:hunter2@vault");
         assert!(!with_password.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn loopback_is_known_by_name_and_by_number() {
+        for (text, loopback) in [
+            ("http://localhost:1", true),
+            ("http://127.0.0.9", true),
+            ("http://[::1]:8200", true),
+            ("http://10.0.0.1", false),
+            ("http://localhost.example", false),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().is_loopback(), loopback, "{text}");
+        }
     }
 }
