@@ -174,10 +174,14 @@ impl Sinks {
         sink: &SinkConfig,
         login: &Login,
         state: &TokenState,
-        encryption: Option<&mut Encryption>,
+        mut encryption: Option<&mut Encryption>,
         server: &impl Wrap,
     ) -> Result<(), Trouble> {
         let path = || sink.path.display().to_string();
+        // Before anything is wrapped: the reader may not come for hours, and each try would leave a wrapping token.
+        if let Some(encryption) = encryption.as_deref_mut() {
+            encryption.agree().map_err(|source| Trouble::Encrypt { path: path(), source })?;
+        }
         let mut contents = if sink.wrap_ttl.is_zero() {
             login.sink_contents()
         } else {

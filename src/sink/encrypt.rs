@@ -92,18 +92,24 @@ impl Encryption {
         Self { config, agreed: None }
     }
 
+    /// Agrees on a key with the reader, unless that is done.
+    pub(super) fn agree(&mut self) -> Result<(), KeyError> {
+        if self.agreed.is_none() {
+            self.agreed = Some(agree(&self.config)?);
+        }
+        Ok(())
+    }
+
     /// The contents of the file: one line of JSON.
     pub(super) fn seal(&mut self, plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        let agreed = match &self.agreed {
-            Some(agreed) => agreed,
-            None => self.agreed.insert(agree(&self.config)?),
-        };
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new()
             .fill(&mut nonce)
             .map_err(|_| KeyError::Failed("the system gives no random numbers"))?;
         let mut sealed = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
         sealed.extend_from_slice(plain);
+        self.agree()?;
+        let agreed = self.agreed.as_ref().ok_or(KeyError::Failed("no key"))?;
         let aad = Aad::from(self.config.aad.as_bytes());
         agreed
             .key

@@ -186,12 +186,15 @@ async fn an_encrypting_sink_waits_for_its_readers_key() {
     let folder = tempfile::tempdir().unwrap();
     let (path, dh_path) = (folder.path().join("token"), folder.path().join("dh"));
     let encryption = SinkEncryption { dh_path: dh_path.clone(), derive_key: true, aad: "a".into() };
-    let sink = SinkConfig { encryption: Some(encryption), ..config(path.clone()) };
+    let wrap_ttl = Duration::from_secs(300);
+    let sink = SinkConfig { encryption: Some(encryption), wrap_ttl, ..config(path.clone()) };
+    let wrapper = Wrapper::default();
     let (sinks, mut written) = Sinks::open(vec![sink], 0o027, Chance::fixed(0.5)).unwrap();
     let (publish, tokens) = watch::channel(login("hvs.one", 1));
     let story = async {
         sleep(Duration::from_secs(3)).await;
         assert!(!path.exists(), "nothing is written in clear meanwhile");
+        assert!(wrapper.asked.lock().unwrap().is_empty(), "and nothing is wrapped for nobody");
         // The base point: a public key like any other.
         let key = format!(r#"{{"curve25519_public_key":"CQ{}="}}"#, "A".repeat(41));
         fs::write(&dh_path, key).unwrap();
@@ -200,9 +203,10 @@ async fn an_encrypting_sink_waits_for_its_readers_key() {
         assert!(line.contains(r#""encrypted_payload":""#) && !line.contains("hvs.one"), "{line}");
     };
     tokio::select! {
-        () = sinks.run(tokens, Wrapper::default()) => panic!("ended"),
+        () = sinks.run(tokens, wrapper.clone()) => panic!("ended"),
         () = story => {}
     }
+    assert_eq!(wrapper.asked.lock().unwrap().len(), 1);
     drop(publish);
 }
 
