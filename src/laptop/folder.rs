@@ -70,7 +70,7 @@ impl Folder {
         }
         let effect =
             Effect { path: &root.join(inner), user: "", group: "", mode: MODE, append, contents: bytes };
-        match effect::apply(&[effect]).pop() {
+        match effect::apply(&[effect], &mut effect::Appended::default()).pop() {
             Some((_, written)) => Ok(written?),
             None => Ok(Written::Same),
         }

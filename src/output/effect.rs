@@ -45,14 +45,37 @@ pub struct Effect<'a> {
     pub contents: &'a [u8],
 }
 
+/// What appending calls have added already, while other files of the same template failed: the next try, which is the
+/// whole of it once more, leaves that out.
+#[derive(Default)]
+pub struct Appended(Vec<(PathBuf, Zeroizing<Vec<u8>>)>);
+
+impl Appended {
+    fn has(&self, file: &Sequence<'_>) -> bool {
+        self.0.iter().any(|(path, bytes)| path == file.last.path && **bytes == *file.bytes)
+    }
+}
+
 /// Performs the calls in their order and says per file what became of it.
 ///
 /// Calls for one file count as one: a replacing call starts the contents anew, appending ones add to them, and the
 /// file changes once (atomically, unless the first call appends). A file that has the bytes, mode and owner already
 /// is left alone. One failing file doesn't keep the others from being written. Missing folders are made (0755).
-pub fn apply(effects: &[Effect<'_>]) -> Vec<(PathBuf, Result<Written, WriteError>)> {
+/// `appended` belongs to the template and outlives a failed try.
+pub fn apply(effects: &[Effect<'_>], appended: &mut Appended) -> Vec<(PathBuf, Result<Written, WriteError>)> {
     let accounts = Accounts::system();
-    sequences(effects).into_iter().map(|file| (file.last.path.to_owned(), file.write(&accounts))).collect()
+    let mut results = Vec::new();
+    let mut added = Appended::default();
+    for file in sequences(effects) {
+        let result =
+            if file.append && appended.has(&file) { Ok(Written::Same) } else { file.write(&accounts) };
+        if file.append && result.is_ok() {
+            added.0.push((file.last.path.to_owned(), file.bytes));
+        }
+        results.push((file.last.path.to_owned(), result));
+    }
+    *appended = if results.iter().any(|(_, result)| result.is_err()) { added } else { Appended::default() };
+    results
 }
 
 /// All calls for one file.
@@ -130,7 +153,12 @@ impl Sequence<'_> {
             .must_be_a_file(path)?;
         // Before the bytes, so that what is added is never readable for longer than the template allows.
         atomic::give(&file, attributes, path)?;
-        file.write_all(&self.bytes).map_err(fail("append to"))?;
+        let length = file.metadata().map_err(fail("look at"))?.len();
+        if let Err(error) = file.write_all(&self.bytes) {
+            // A disk that is full took a part of it: the next try adds the whole.
+            let _ = file.set_len(length);
+            return Err(fail("append to")(error));
+        }
         if !atomic::is_in_memory(&file) {
             file.sync_all().map_err(fail("append to"))?;
         }

@@ -7,7 +7,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::output::effect::{Effect, apply};
+use crate::output::effect::{Appended, Effect, apply};
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -296,7 +296,7 @@ fn effect<'a>(path: &'a Path, append: bool, contents: &'a str) -> Effect<'a> {
 }
 
 fn only(effects: &[Effect<'_>]) -> Result<Written, WriteError> {
-    let mut results = apply(effects);
+    let mut results = apply(effects, &mut Appended::default());
     assert_eq!(results.len(), 1);
     results.pop().unwrap().1
 }
@@ -373,9 +373,29 @@ fn a_link_further_up_is_followed_only_where_root_alone_could_have_put_it() {
 fn one_failing_file_does_not_stop_the_others() {
     let dir = folder();
     let (bad, good) = (dir.path().to_owned(), dir.path().join("good"));
-    let results = apply(&[effect(&bad, false, "x"), effect(&good, false, "y")]);
+    let results = apply(&[effect(&bad, false, "x"), effect(&good, false, "y")], &mut Appended::default());
     assert!(matches!(results[0].1, Err(WriteError::NotAFile { .. })), "{:?}", results[0]);
     assert_eq!(results[1].1.as_ref().unwrap(), &Written::Changed);
     let error = only(&[Effect { user: "no such name", ..effect(&good, false, "z") }]).unwrap_err();
     assert!(matches!(error, WriteError::UnknownOwner { .. }));
+}
+
+#[test]
+fn an_append_beside_a_failing_file_is_not_repeated_with_the_next_try() {
+    let dir = folder();
+    let (bad, log) = (dir.path().join("bad"), dir.path().join("log"));
+    fs::create_dir(&bad).unwrap();
+    let mut appended = Appended::default();
+    let mut attempt = |line| apply(&[effect(&log, true, line), effect(&bad, false, "x")], &mut appended);
+    for _ in 0..3 {
+        let results = attempt("one\n");
+        assert!(results[0].1.is_ok() && results[1].1.is_err(), "{results:?}");
+    }
+    attempt("two\n");
+    assert_eq!(fs::read(&log).unwrap(), b"one\ntwo\n", "other bytes are news");
+    fs::remove_dir(&bad).unwrap();
+    attempt("two\n");
+    assert_eq!(fs::read(&log).unwrap(), b"one\ntwo\n");
+    attempt("two\n");
+    assert_eq!(fs::read(&log).unwrap(), b"one\ntwo\ntwo\n", "a render that went well is over");
 }
