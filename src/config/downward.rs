@@ -13,7 +13,10 @@ use std::{
 
 use thiserror::Error;
 
-use crate::problem::Problem;
+use crate::{
+    origin::Origin,
+    problem::{Problem, chain},
+};
 
 #[cfg(test)]
 mod tests;
@@ -140,8 +143,32 @@ pub enum DownwardError {
         path: PathBuf,
     },
     /// Lines under our names are broken.
-    #[error("{}", list(.0))]
-    BadLines(Vec<BadLine>),
+    #[error("the annotations file {} is damaged", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Which lines, and what could be read all the same.
+        damage: Damage,
+    },
+}
+
+impl DownwardError {
+    /// What the user reads: one problem for each broken line, with its place.
+    pub fn problems(&self) -> Vec<Problem> {
+        match self {
+            Self::Damaged { path, damage } => damage.lines.iter().map(|line| line.problem(path)).collect(),
+            other => vec![Problem::error(chain(other))],
+        }
+    }
+}
+
+/// A file with broken lines under names of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// All broken lines.
+    pub lines: Vec<BadLine>,
+    /// What the other lines say.
+    pub rest: Annotations,
 }
 
 /// A line under one of our names that can't be decoded.
@@ -149,10 +176,23 @@ pub enum DownwardError {
 pub struct BadLine {
     /// The name, as far as it can be told.
     pub key: String,
-    /// Offset in the file of the byte at fault, from 0.
-    pub offset: usize,
+    /// Line in the file, from 1.
+    pub line: u32,
+    /// Column of what is wrong, in characters, from 1.
+    pub column: u32,
     /// What is wrong with it.
     pub fault: Fault,
+}
+
+impl BadLine {
+    fn problem(&self, path: &Path) -> Problem {
+        Problem::error(format!("annotation {}: {}", self.key, self.fault))
+            .at(Origin::File { path: path.into(), line: self.line, column: self.column })
+            .expected(
+                "one line for each annotation: its name, `=`, and the value in quotes as Go's %q writes it",
+            )
+            .hint("the kubelet writes this file from the pod's annotations; a copy of it has to be whole")
+    }
 }
 
 /// What is wrong with a line.
@@ -173,14 +213,6 @@ pub enum Fault {
     NotACharacter,
     #[error("the value is not valid UTF-8")]
     NotUtf8,
-}
-
-fn list(lines: &[BadLine]) -> String {
-    let mut text = String::from("the annotations file is damaged");
-    for line in lines {
-        text.push_str(&format!("\n  {} (byte {}): {}", line.key, line.offset, line.fault));
-    }
-    text
 }
 
 /// Reads and decodes the file in one go. When it is missing it is tried once more: the kubelet replaces the folder
@@ -207,7 +239,7 @@ fn read_with<R: Read>(
     if bytes.len() as u64 > MAX_BYTES {
         return Err(DownwardError::TooLarge { path: path.into() });
     }
-    decode(&bytes).map_err(DownwardError::BadLines)
+    decode(&bytes).map_err(|damage| DownwardError::Damaged { path: path.into(), damage })
 }
 
 fn unreadable(path: &Path, source: io::Error) -> DownwardError {
@@ -224,12 +256,12 @@ fn unreadable(path: &Path, source: io::Error) -> DownwardError {
 ///
 /// # Errors
 /// All broken lines under names of ours; broken lines under other names are skipped.
-pub fn decode(bytes: &[u8]) -> Result<Annotations, Vec<BadLine>> {
+pub fn decode(bytes: &[u8]) -> Result<Annotations, Damage> {
     let mut found = Annotations::default();
     let mut bad = Vec::new();
     let mut offset = 0;
     let mut readable = 0;
-    for line in bytes.split(|byte| *byte == b'\n') {
+    for (number, line) in (1_u32..).zip(bytes.split(|byte| *byte == b'\n')) {
         match entry(line) {
             Ok((key, value)) => {
                 readable += 1;
@@ -241,7 +273,7 @@ pub fn decode(bytes: &[u8]) -> Result<Annotations, Vec<BadLine>> {
             Err((fault, at)) => {
                 let key = name(line);
                 if is_ours(&key) {
-                    bad.push(BadLine { key, offset: offset + at, fault });
+                    bad.push(BadLine { key, line: number, column: column(line, at), fault });
                 } else {
                     found.skipped.push(offset);
                 }
@@ -250,7 +282,13 @@ pub fn decode(bytes: &[u8]) -> Result<Annotations, Vec<BadLine>> {
         offset += line.len() + 1;
     }
     found.looks_raw = readable == 0 && !found.skipped.is_empty();
-    if bad.is_empty() { Ok(found) } else { Err(bad) }
+    if bad.is_empty() { Ok(found) } else { Err(Damage { lines: bad, rest: found }) }
+}
+
+/// Column in characters, from 1, of a byte offset in a line.
+fn column(line: &[u8], at: usize) -> u32 {
+    let before = String::from_utf8_lossy(&line[..at.min(line.len())]);
+    u32::try_from(before.chars().count()).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 fn is_ours(key: &str) -> bool {

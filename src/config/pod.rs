@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use super::{
     Config, annotation,
-    downward::{self, Annotations},
+    downward::{self, Annotations, DownwardError},
     env::Environment,
     load,
-    raw::Raw,
+    raw::{Raw, RawTemplate},
     resolve::resolve as resolve_all,
 };
 use crate::{
     origin::{Origin, Sourced},
-    problem::{Problem, Severity, chain},
+    problem::{Problem, Severity},
 };
 
 /// Reads the annotations file and the files named with `-config`, and makes the configuration as [`resolve`] does.
@@ -25,11 +25,18 @@ pub fn load(
     flags: Raw,
     environment: &Environment,
 ) -> Result<Option<Config>, Vec<Problem>> {
-    let found = downward::read(annotations).map_err(|error| Problem::error(chain(&error)));
-    let (found, files) = match (found, load::load(files)) {
+    let found = downward::read(annotations);
+    let files = load::load(files);
+    let (found, files) = match (found, files) {
         (Ok(found), Ok(files)) => (found, files),
         (found, files) => {
-            return Err(found.err().into_iter().chain(files.err().into_iter().flatten()).collect());
+            let mut problems: Vec<Problem> =
+                found.as_ref().err().map(DownwardError::problems).unwrap_or_default();
+            if let Err(DownwardError::Damaged { damage, .. }) = &found {
+                problems.extend(problems_of_the_rest(&damage.rest, files.as_ref().ok(), flags, environment));
+            }
+            problems.extend(files.err().unwrap_or_default());
+            return Err(problems);
         }
     };
     // Only a warning: files may say all.
@@ -54,18 +61,51 @@ pub fn resolve(
     flags: Raw,
     environment: &Environment,
 ) -> Result<Option<Config>, Vec<Problem>> {
+    make(annotations, files, flags, environment, Source::Whole)
+}
+
+/// Everything wrong beside the lines that can't be read, so that it is all said at once. What seems to be missing may
+/// stand in one of these lines.
+fn problems_of_the_rest(
+    rest: &Annotations,
+    files: Option<&Raw>,
+    flags: Raw,
+    environment: &Environment,
+) -> Vec<Problem> {
+    let files = files.cloned().unwrap_or_default();
+    make(rest, files, flags, environment, Source::Damaged).err().unwrap_or_default()
+}
+
+/// Whether all that the pod's author wrote could be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Whole,
+    Damaged,
+}
+
+fn make(
+    annotations: &Annotations,
+    files: Raw,
+    flags: Raw,
+    environment: &Environment,
+    source: Source,
+) -> Result<Option<Config>, Vec<Problem>> {
     let (asked, mut problems) = annotation::read(annotations);
     if asked.switched_off {
         return Ok(None);
     }
     let mut raw = annotation::over(files, asked.raw);
-    if let Err(problem) = annotation::complete(&mut raw) {
-        problems.push(problem);
+    let incomplete = annotation::complete(&mut raw).err();
+    if incomplete.is_some() {
         stand_in_for_role(&mut raw);
     }
-    if asks_for_nothing(&raw) {
-        problems.push(nothing());
-        return Err(problems);
+    let idle = asks_for_nothing(&raw);
+    if idle {
+        stand_in_for_templates(&mut raw);
+    }
+    if source == Source::Whole {
+        problems.extend(incomplete);
+        problems.extend(idle.then(nothing));
     }
     match resolve_all(raw, flags, environment) {
         Ok(mut config) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
@@ -88,6 +128,13 @@ fn stand_in_for_role(raw: &mut Raw) {
     if let Some(method) = raw.auto_auth.as_mut().and_then(|login| login.method.as_mut()) {
         method.config.insert("role".to_owned(), Sourced::new("missing".to_owned(), Origin::Default));
     }
+}
+
+/// As [`stand_in_for_role`], for the templates.
+fn stand_in_for_templates(raw: &mut Raw) {
+    let text = |text: &str| Some(Sourced::new(text.to_owned(), Origin::Default));
+    let missing = RawTemplate::new(Origin::Default);
+    raw.templates.push(RawTemplate { contents: text("none"), destination: text("/none"), ..missing });
 }
 
 fn asks_for_nothing(raw: &Raw) -> bool {
@@ -299,6 +346,22 @@ mod tests {
                     template { contents = \"T\" destination = \"/x\" }";
         let config = loaded(&[("annotations", ""), ("c.hcl", file)]).unwrap().unwrap();
         assert_eq!(config.warnings.len(), 1);
+    }
+
+    #[test]
+    fn message_for_a_damaged_file_with_other_mistakes() {
+        let said = "vault.hashicorp.com/agent-inject-perms-x=\"rw\"\nvault.hashicorp.com/role=\"r\n\
+                    vault.hashicorp.com/agent-inject-secret-x=\"kv/../x\"";
+        assert_snapshot!(loaded(&[("annotations", said)]).unwrap_err(), @r#"
+        no, 3 problems:
+        - /etc/podinfo/annotations:2:28: annotation vault.hashicorp.com/role: the closing quote is missing
+            expected: one line for each annotation: its name, `=`, and the value in quotes as Go's %q writes it
+            hint: the kubelet writes this file from the pod's annotations; a copy of it has to be whole
+        - annotation vault.hashicorp.com/agent-inject-perms-x: the value "rw" is not right
+            expected: an octal file mode, for instance "0640"
+        - annotation vault.hashicorp.com/agent-inject-secret-x: the path of the secret can't be used: the path has a segment `..`
+            expected: a path like secret/data/app
+        "#);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
         template::{Destination, OnMissingKey, TemplateSource, TemplateSpec},
     },
     origin::Origin,
-    problem::{Problem, Severity, chain},
+    problem::{Problem, Severity},
 };
 
 /// Largest file that is read.
@@ -306,7 +306,7 @@ fn annotations(path: &Path, how: How<'_>) -> Unit {
             unit.problems.extend(found.oddity(path));
             unit
         }
-        Err(error) => unit(path, Err(vec![Problem::error(chain(&error))])),
+        Err(error) => unit(path, Err(error.problems())),
     }
 }
 

@@ -98,6 +98,10 @@ fn template(
 ) -> RawTemplate {
     let mut template = RawTemplate::new(origin);
     text(notes, name, form, &mut template);
+    if let Some(origin) = text_origin(&template) {
+        // Where there is something to mend when the template fails; another annotation may have declared the secret.
+        template.origin = origin;
+    }
     template.destination = Some(destination(notes, name, folder));
     template.left_delimiter = filled(notes.member(table::LEFT_DELIM, name));
     template.right_delimiter = filled(notes.member(table::RIGHT_DELIM, name));
@@ -107,6 +111,11 @@ fn template(
     template.error_on_missing_key = notes.boolean(&format!("{}{name}", table::MISSING_KEY));
     plain_default(notes, &mut template);
     template
+}
+
+fn text_origin(template: &RawTemplate) -> Option<Origin> {
+    let own = template.contents.as_ref().or(template.source.as_ref());
+    own.map(|said| &said.origin).or(template.default.as_ref().map(|said| &said.origin)).cloned()
 }
 
 fn filled(note: Option<Note<'_>>) -> Option<Sourced<String>> {

@@ -4,12 +4,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn ours(line: &str) -> Result<String, Vec<BadLine>> {
+fn ours(line: &str) -> Result<String, Damage> {
     decode(line.as_bytes()).map(|found| found.get("vault.hashicorp.com/role").unwrap_or_default().to_owned())
 }
 
 fn fault(value: &str) -> Fault {
-    ours(&format!("vault.hashicorp.com/role={value}")).unwrap_err()[0].fault
+    ours(&format!("vault.hashicorp.com/role={value}")).unwrap_err().lines[0].fault
 }
 
 #[test]
@@ -68,13 +68,20 @@ fn foreign_lines_never_stop_us_and_ours_are_all_listed() {
     assert_eq!(found.skipped(), [0, 21]);
 
     let file = "a=\"b\"\nvault.hashicorp.com/role=\"s3cr\\q\"\nopenbao.org/service\ndecant/x=\"top\"secret\"";
-    let bad = DownwardError::BadLines(decode(file.as_bytes()).unwrap_err());
+    let damage = decode(file.as_bytes()).unwrap_err();
+    assert_eq!(damage.rest, Annotations::default());
+    let error = DownwardError::Damaged { path: "/etc/podinfo/annotations".into(), damage };
+    let said: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+    let heads: Vec<&str> = said.iter().filter_map(|said| said.lines().next()).collect();
     assert_eq!(
-        bad.to_string(),
-        "the annotations file is damaged\n  vault.hashicorp.com/role (byte 36): unknown or incomplete escape\n  \
-         openbao.org/service (byte 59): there is no `=` behind the name\n  decant/x (byte 73): a quote inside the \
-         value has no backslash before it"
+        heads,
+        [
+            "/etc/podinfo/annotations:2:31: annotation vault.hashicorp.com/role: unknown or incomplete escape",
+            "/etc/podinfo/annotations:3:20: annotation openbao.org/service: there is no `=` behind the name",
+            "/etc/podinfo/annotations:4:14: annotation decant/x: a quote inside the value has no backslash before it",
+        ]
     );
+    assert!(!said.concat().contains("s3cr"), "{said:?}");
 }
 
 #[test]
