@@ -121,6 +121,11 @@ impl HttpError {
         )
     }
 
+    /// Whether there was a connection, and no complete answer over it.
+    pub const fn is_cut(&self) -> bool {
+        matches!(self, Self::Closed { .. } | Self::Timeout { .. })
+    }
+
     /// Whether the same request may go through later.
     pub const fn retry_helps(&self) -> bool {
         !matches!(self, Self::TooLarge { .. } | Self::Request { .. })

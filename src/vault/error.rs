@@ -147,6 +147,16 @@ impl VaultError {
         matches!(self, Self::Unreachable { .. })
     }
 
+    /// Whether a connection came about and no whole answer came over it: the server, or something before it, may be
+    /// gone for everybody, or this one request may be what breaks it.
+    pub const fn is_cut(&self) -> bool {
+        match self {
+            Self::Broken { source, .. } => source.is_cut(),
+            Self::Timeout { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether something on the other side gave a whole answer.
     pub fn is_reached(&self) -> bool {
         self.answer().is_some() || matches!(self, Self::Malformed { .. } | Self::Redirect { .. })

@@ -153,6 +153,8 @@ impl<P: Probe> Gate<P> {
             Ok(_) => self.found(),
             Err(error) if error.is_unreachable() => self.lost(error),
             Err(error) if error.is_reached() => self.found(),
+            // Whoever sent it says so; the gate says something when the probe fares no better.
+            Err(error) if error.is_cut() && self.lock().line.suspect(now) => self.notify(),
             Err(_) => {}
         }
         if let Err(error) = result

@@ -63,11 +63,8 @@ impl LoginError {
     pub(super) fn failure(&self) -> LoginFailure {
         match self {
             Self::Method(_) => LoginFailure::NoCredential,
-            Self::Vault(error) if error.is_unreachable() => LoginFailure::Unreachable,
-            Self::Vault(error) => LoginFailure::Refused(error.retry_after()),
-            Self::Wrapping { source, .. } if source.is_unreachable() => LoginFailure::Unreachable,
-            Self::Wrapping { source, .. } => LoginFailure::Refused(source.retry_after()),
-            Self::Unusable(_) | Self::Setup(_) | Self::CreationPath { .. } => LoginFailure::Refused(None),
+            Self::Vault(error) | Self::Wrapping { source: error, .. } => of_server(error),
+            Self::Unusable(_) | Self::Setup(_) | Self::CreationPath { .. } => LoginFailure::Refused,
         }
     }
 
@@ -100,6 +97,17 @@ impl LoginError {
             Self::Vault(error) => error.hint(),
             Self::Unusable(_) => Some("check that the mount path is that of an auth method"),
         }
+    }
+}
+
+fn of_server(error: &VaultError) -> LoginFailure {
+    match error {
+        error if error.is_unreachable() => LoginFailure::Unreachable,
+        error if error.is_cut() => LoginFailure::Cut,
+        error if error.retry_helps() || error.retry_after().is_some() => {
+            LoginFailure::Later(error.retry_after())
+        }
+        _ => LoginFailure::Refused,
     }
 }
 

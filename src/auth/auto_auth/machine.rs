@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::{
-    backoff::{LoginBackoff, RenewalBackoff},
+    backoff::{LoginBackoff, ProbeBackoff, RenewalBackoff},
     vault::lifetime::{FLOOR, Next, Renewal},
 };
 
@@ -50,8 +50,12 @@ pub(super) enum LoginFailure {
     NoCredential,
     /// No connection; the gate makes the next try wait.
     Unreachable,
-    /// Any answer but a login; the server may have said when to come back.
-    Refused(Option<Duration>),
+    /// There was a connection, and no whole answer came over it.
+    Cut,
+    /// The server can't just now; it may have said when to come back.
+    Later(Option<Duration>),
+    /// Any other answer but a login.
+    Refused,
 }
 
 /// Why a renewal failed.
@@ -88,6 +92,8 @@ pub(super) struct Machine {
     /// Waits between logins that were asked for by refused tokens.
     healing: LoginBackoff,
     renewals: RenewalBackoff,
+    /// Waits between logins that were cut, and when the first of them was.
+    cuts: Option<(Instant, ProbeBackoff)>,
     step: Step,
     /// A login is under way or about to be, because the last one failed or the token is dead.
     urgent: bool,
@@ -109,7 +115,8 @@ impl Machine {
     pub(super) fn new(rules: Rules, now: Instant) -> Self {
         let backoff = LoginBackoff::new(rules.min_backoff, rules.max_backoff);
         let (healing, renewals) = (backoff.clone(), RenewalBackoff::default());
-        Self { rules, backoff, healing, renewals, step: Step::Login(now), urgent: true, token: None }
+        let step = Step::Login(now);
+        Self { rules, backoff, healing, renewals, cuts: None, step, urgent: true, token: None }
     }
 
     pub(super) const fn step(&self) -> Step {
@@ -119,6 +126,7 @@ impl Machine {
     /// A login gave a token, the `generation`th.
     pub(super) fn logged_in(&mut self, grant: Grant, generation: u64, now: Instant, unit: f64) {
         self.backoff.reset();
+        self.cuts = None;
         self.urgent = false;
         self.renewals = RenewalBackoff::default();
         let ttl = match grant {
@@ -146,15 +154,23 @@ impl Machine {
         unit: f64,
     ) -> Option<Duration> {
         // After a first success, only the server's own no ends the agent: neither an outage nor a late JWT does.
-        let forgiven = self.token.is_some() && !matches!(failure, LoginFailure::Refused(None));
+        let forgiven = self.token.is_some() && failure != LoginFailure::Refused;
         if self.rules.exit_on_err && !forgiven {
             return None;
         }
         let wait = match failure {
             LoginFailure::NoCredential => CREDENTIAL_POLL,
             LoginFailure::Unreachable => UNREACHABLE_PAUSE,
-            LoginFailure::Refused(wanted) => self.backoff.next_wait(unit).max(wanted.unwrap_or_default()),
+            LoginFailure::Cut => {
+                let (since, backoff) = self.cuts.get_or_insert_with(|| (now, ProbeBackoff::default()));
+                backoff.next_wait(now.duration_since(*since))
+            }
+            LoginFailure::Later(wanted) => self.backoff.next_wait(unit).max(wanted.unwrap_or_default()),
+            LoginFailure::Refused => self.backoff.next_wait(unit),
         };
+        if failure != LoginFailure::Cut {
+            self.cuts = None;
+        }
         self.step = Step::Login(now + wait);
         self.urgent = true;
         Some(wait)

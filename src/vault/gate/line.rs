@@ -32,13 +32,16 @@ struct Outage {
     since: Instant,
     next_probe: Instant,
     probing: bool,
+    /// A request was cut; no probe has said yet whether that is an outage.
+    suspected: bool,
     tries: u32,
     backoff: ProbeBackoff,
 }
 
 impl Outage {
     fn new(now: Instant) -> Self {
-        Self { since: now, next_probe: now, probing: false, tries: 1, backoff: ProbeBackoff::default() }
+        let backoff = ProbeBackoff::default();
+        Self { since: now, next_probe: now, probing: false, suspected: false, tries: 1, backoff }
     }
 }
 
@@ -77,8 +80,9 @@ impl Line {
 
     /// A request found nobody. `Some(wait)`: this begins an outage, the first probe is due after `wait`.
     pub(super) fn lost(&mut self, now: Instant) -> Option<Duration> {
-        if self.outage.is_some() {
-            return None;
+        if let Some(outage) = &mut self.outage {
+            let confirmed = std::mem::take(&mut outage.suspected);
+            return confirmed.then(|| outage.next_probe.saturating_duration_since(now));
         }
         let relapse = self.ended.take().filter(|(ended, _)| now.duration_since(*ended) < RELAPSE);
         let mut outage = relapse.map_or_else(|| Outage::new(now), |(_, outage)| outage);
@@ -87,6 +91,20 @@ impl Line {
         outage.probing = false;
         self.outage = Some(outage);
         Some(wait)
+    }
+
+    /// A request was sent and its answer never came whole. Whether this begins a suspicion: the first probe, soon,
+    /// says whether it is an outage. The request's owner waits by itself before the next try, so a request that is
+    /// cut each time, while all others get through, never makes these wait longer.
+    pub(super) fn suspect(&mut self, now: Instant) -> bool {
+        if self.outage.is_some() {
+            return false;
+        }
+        let mut outage = Outage::new(now);
+        outage.next_probe = now + outage.backoff.next_wait(Duration::ZERO);
+        outage.suspected = true;
+        self.outage = Some(outage);
+        true
     }
 
     /// A probe found nobody: how many tries there were, the wait until the next, and how long it has lasted.
@@ -99,6 +117,7 @@ impl Line {
         let lasted = now.duration_since(outage.since);
         let wait = outage.backoff.next_wait(lasted);
         outage.probing = false;
+        outage.suspected = false;
         outage.tries = outage.tries.saturating_add(1);
         outage.next_probe = now + wait;
         (outage.tries, wait, lasted)
@@ -110,8 +129,12 @@ impl Line {
             self.ended = None;
             return None;
         };
-        self.window = SPREAD_EACH.saturating_mul(self.waiting.saturating_sub(1)).min(SPREAD_MOST);
         let lasted = now.duration_since(outage.since);
+        if outage.suspected {
+            self.window = Duration::ZERO;
+            return None;
+        }
+        self.window = SPREAD_EACH.saturating_mul(self.waiting.saturating_sub(1)).min(SPREAD_MOST);
         self.ended = Some((now, outage));
         Some(lasted)
     }
@@ -201,6 +224,27 @@ mod tests {
             line.lost(now).unwrap() < Duration::from_millis(200),
             "a request got through: all is forgotten"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "a test's own start")]
+    async fn a_request_that_is_cut_each_time_never_makes_others_wait_longer() {
+        let mut now = Instant::now();
+        let mut line = Line::default();
+        for _ in 0..20 {
+            assert!(line.suspect(now));
+            assert!(!line.suspect(now), "one suspicion at a time");
+            let Verdict::Until(due) = line.verdict(now) else { panic!("others wait for the probe") };
+            assert!(due - now < Duration::from_millis(200), "{:?}", due - now);
+            now = due;
+            assert_eq!(line.verdict(now), Verdict::Probe);
+            assert_eq!(line.found(now), None, "it was no outage");
+            assert_eq!(line.verdict(now), Verdict::Go { window: Duration::ZERO });
+        }
+        line.suspect(now);
+        assert!(line.lost(now).is_some(), "somebody finds nobody: an outage it is");
+        assert!(line.lost(now).is_none());
+        assert!(line.found(now).is_some());
     }
 
     #[tokio::test(start_paused = true)]

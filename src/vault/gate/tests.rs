@@ -155,3 +155,39 @@ async fn an_answer_to_anybody_ends_the_outage() {
     drop(gate.pass(Class::First, "c").await);
     assert_eq!((millis_since(start), fake.probes.load(Ordering::Relaxed)), (0, 0));
 }
+
+fn cut() -> VaultError {
+    let url = Url::parse("https://vault.test/v1/a").unwrap();
+    VaultError::from_http(Method::GET, HttpError::Closed { url, cause: "end of file".into() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_answer_is_an_outage_when_the_probe_is_cut_too() {
+    let (gate, fake) = gate(Limits::default());
+    gate.report::<()>("a", &Err(cut()));
+    let start = Clock::system().now();
+    let outage = async {
+        sleep(Duration::from_secs(600)).await;
+        fake.up.store(true, Ordering::Relaxed);
+    };
+    let waiter = async {
+        drop(gate.pass(Class::First, "b").await);
+        millis_since(start)
+    };
+    let (gone, ()) = tokio::join!(waiter, outage);
+    assert!((600_000..=630_100).contains(&gone), "{gone}");
+    assert!(fake.probes.load(Ordering::Relaxed) < 80);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_answer_costs_others_one_probe_when_only_that_request_is_cut() {
+    let (gate, fake) = gate(Limits::default());
+    fake.up.store(true, Ordering::Relaxed);
+    for number in 1..=20 {
+        gate.report::<()>("a", &Err(cut()));
+        let start = Clock::system().now();
+        drop(gate.pass(Class::First, "b").await);
+        assert!(millis_since(start) < 200, "{}", millis_since(start));
+        assert_eq!(fake.probes.load(Ordering::Relaxed), number);
+    }
+}

@@ -29,26 +29,44 @@ fn refused_logins_wait_as_the_original_does() {
     let (mut machine, start) = machine(RULES);
     assert_eq!(machine.step(), Step::Login(start));
     let waits: Vec<_> =
-        (0..3).map(|_| machine.login_failed(LoginFailure::Refused(None), start, 0.0).unwrap()).collect();
+        (0..3).map(|_| machine.login_failed(LoginFailure::Refused, start, 0.0).unwrap()).collect();
     assert_eq!(waits, [secs(1), secs(2), secs(4)]);
-    assert_eq!(machine.login_failed(LoginFailure::Refused(Some(secs(60))), start, 0.0), Some(secs(60)));
+    assert_eq!(machine.login_failed(LoginFailure::Later(Some(secs(60))), start, 0.0), Some(secs(60)));
     machine.logged_in(token(3600, true), 1, start, 0.5);
-    assert_eq!(
-        machine.login_failed(LoginFailure::Refused(None), start, 0.0),
-        Some(secs(1)),
-        "success resets"
-    );
+    assert_eq!(machine.login_failed(LoginFailure::Refused, start, 0.0), Some(secs(1)), "success resets");
 }
 
 #[test]
 fn exit_on_err_gives_up_at_once_but_not_for_an_outage_after_a_success() {
     let (mut machine, start) = machine(Rules { exit_on_err: true, ..RULES });
-    for failure in [LoginFailure::Refused(None), LoginFailure::Unreachable, LoginFailure::NoCredential] {
+    for failure in [LoginFailure::Refused, LoginFailure::Unreachable, LoginFailure::NoCredential] {
         assert_eq!(machine.login_failed(failure, start, 0.5), None, "{failure:?}");
     }
     machine.logged_in(token(60, true), 1, start, 0.5);
-    assert!(machine.login_failed(LoginFailure::Unreachable, start, 0.5).is_some());
-    assert_eq!(machine.login_failed(LoginFailure::Refused(None), start, 0.5), None);
+    for outage in [LoginFailure::Unreachable, LoginFailure::Cut, LoginFailure::Later(None)] {
+        assert!(machine.login_failed(outage, start, 0.5).is_some(), "{outage:?}");
+    }
+    assert_eq!(machine.login_failed(LoginFailure::Refused, start, 0.5), None);
+}
+
+#[test]
+fn a_login_that_is_cut_is_tried_as_an_outage_and_not_as_a_refusal() {
+    let (mut machine, mut now) = machine(RULES);
+    let mut waits = Vec::new();
+    for _ in 0..80 {
+        let wait = machine.login_failed(LoginFailure::Cut, now, 0.5).unwrap();
+        now += wait;
+        waits.push(wait);
+    }
+    assert!(waits[0] <= Duration::from_millis(126), "{waits:?}");
+    assert!(waits[..20].iter().all(|wait| *wait <= secs(2)), "{waits:?}");
+    assert!(waits.iter().all(|wait| *wait <= secs(30)) && waits[79] > secs(10), "{waits:?}");
+    assert_eq!(
+        machine.login_failed(LoginFailure::Refused, now, 0.0),
+        Some(secs(1)),
+        "a refusal counts alone"
+    );
+    assert!(machine.login_failed(LoginFailure::Cut, now, 0.5).unwrap() <= Duration::from_millis(126));
 }
 
 #[test]
@@ -57,7 +75,7 @@ fn a_missing_credential_is_polled_and_costs_no_backoff() {
     for _ in 0..10 {
         assert_eq!(machine.login_failed(LoginFailure::NoCredential, start, 0.0), Some(CREDENTIAL_POLL));
     }
-    assert_eq!(machine.login_failed(LoginFailure::Refused(None), start, 0.0), Some(secs(1)));
+    assert_eq!(machine.login_failed(LoginFailure::Refused, start, 0.0), Some(secs(1)));
 }
 
 #[test]
@@ -182,14 +200,14 @@ fn new_credentials_shorten_the_wait_after_a_refusal_but_not_to_nothing() {
     let (mut machine, start) = machine(RULES);
     assert!(!machine.new_credentials(start), "the first login is due anyway");
     for _ in 0..8 {
-        machine.login_failed(LoginFailure::Refused(None), start, 0.0);
+        machine.login_failed(LoginFailure::Refused, start, 0.0);
     }
     assert_eq!(machine.step(), Step::Login(start + secs(128)));
     let later = start + secs(10);
     assert!(machine.new_credentials(later));
     assert_eq!(machine.step(), Step::Login(later + secs(1)));
     assert!(!machine.new_credentials(later), "a file that changes all the time doesn't put it off");
-    assert_eq!(machine.login_failed(LoginFailure::Refused(None), later, 0.0), Some(secs(256)));
+    assert_eq!(machine.login_failed(LoginFailure::Refused, later, 0.0), Some(secs(256)));
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -240,7 +258,7 @@ proptest! {
                     machine.logged_in(token(ttl, renewable), generation, now, unit);
                 }
                 _ => {
-                    machine.login_failed(LoginFailure::Refused(None), now, unit);
+                    machine.login_failed(LoginFailure::Refused, now, unit);
                 }
             }
             if matches!(happening, Happening::TokenRefused) {
