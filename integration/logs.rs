@@ -145,6 +145,24 @@ fn no_template_error_shows_a_value() {
 }
 
 #[test]
+fn a_path_that_comes_from_a_secret_is_not_shown() {
+    each_server(|server| {
+        let (pod, value) = ready(server);
+        let contents = "{{ with secret \"secret/app\" }}{{ with secret (printf \"secret/data/%s/x\" .Data.data.v) }}{{ \
+                        end }}{{ end }}";
+        let denied = contents.replace("secret/data/%s", "nothing/%s");
+        let config = pod.login(server, "app")
+            + &pod.template("missing", contents, "")
+            + &pod.template("denied", &denied, "");
+        let mut agent = pod.agent(&config).start();
+        let line = agent.prints("secret/data/[hidden]/x: 404");
+        assert!(!line.contains(&value), "{line}");
+        agent.prints("nothing/[hidden]/x: 403");
+        agent.stop().expect(0);
+    });
+}
+
+#[test]
 fn a_secret_in_the_output_would_be_noticed() {
     let server = Server::dev();
     let (pod, value) = ready(&server);

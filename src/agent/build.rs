@@ -19,7 +19,7 @@ use crate::{
         env::Environment,
         template::{TemplateSource, TemplateSpec},
     },
-    origin::Origin,
+    problem::Problem,
     process::{
         harden,
         pid_file::{PidFile, PidFileError},
@@ -30,7 +30,7 @@ use crate::{
         schedule,
     },
     sink::{SinkError, Sinks, Written},
-    template::{Identity, Template, error::TemplateError},
+    template::{Identity, Template},
     vault::{gate::Gate, lifetime::Rules},
 };
 
@@ -43,19 +43,9 @@ pub enum BuildError {
     /// The way to the server.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
-    /// A template file.
-    #[error("{origin}: can't read the template file {path}: {why}")]
-    TemplateFile {
-        /// Who named it.
-        origin: Origin,
-        /// The file.
-        path: String,
-        /// Why.
-        why: String,
-    },
-    /// A template that doesn't parse, in a run that must not go on without it.
-    #[error("{0}")]
-    Template(Box<TemplateError>),
+    /// Templates that can't be read or don't parse, in a run that must not go on without them.
+    #[error("{}", .0.join("\n"))]
+    Templates(Vec<String>),
     /// A sink that can't be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -152,28 +142,29 @@ impl Parts {
 type Compiled = (Vec<(Arc<TemplateSpec>, Template)>, Vec<String>);
 
 fn compile(config: &Config) -> Result<Compiled, BuildError> {
-    let (mut templates, mut broken) = (Vec::new(), Vec::new());
+    let (mut templates, mut broken, mut fatal) = (Vec::new(), Vec::new(), Vec::new());
     for spec in &config.templates {
-        let text = text(spec)?;
-        match Template::compile(spec, &text) {
-            Ok(template) => templates.push((spec.clone(), template)),
-            Err(error) if config.template_config.exit_on_retry_failure && spec.error_fatal => {
-                return Err(BuildError::Template(Box::new(error)));
+        match text(spec).map(|text| Template::compile(spec, &text)) {
+            Ok(Ok(template)) => templates.push((spec.clone(), template)),
+            Ok(Err(error)) if config.template_config.exit_on_retry_failure && spec.error_fatal => {
+                fatal.push(error.to_string());
             }
-            Err(error) => broken.push(error.to_string()),
+            Ok(Err(error)) => broken.push(error.to_string()),
+            Err(problem) => fatal.push(problem.to_string()),
         }
     }
-    Ok((templates, broken))
+    if fatal.is_empty() { Ok((templates, broken)) } else { Err(BuildError::Templates(fatal)) }
 }
 
-fn text(spec: &TemplateSpec) -> Result<String, BuildError> {
+fn text(spec: &TemplateSpec) -> Result<String, Problem> {
     match &spec.source {
         TemplateSource::Inline(text) => Ok(text.to_string()),
         TemplateSource::Default { .. } | TemplateSource::Formatted { .. } => Ok(String::new()),
-        TemplateSource::File(path) => read(path).map_err(|why| BuildError::TemplateFile {
-            origin: spec.origin.clone(),
-            path: path.display().to_string(),
-            why,
+        TemplateSource::File(path) => read(path).map_err(|why| {
+            let problem = Problem::error(format!("can't read the template file {}: {why}", path.display()));
+            problem
+                .at(spec.origin.clone())
+                .hint("check the path, and that the volume with it is mounted here")
         }),
     }
 }

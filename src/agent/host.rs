@@ -13,11 +13,15 @@ use std::{
 use nix::fcntl::OFlag;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::hidden;
 use crate::{
     clock::Clock,
     config::template::TemplateSpec,
-    secrets::{request::SecretRequest, snapshot::Snapshot},
-    template::host::Host,
+    secrets::{
+        request::{SecretRequest, Verb},
+        snapshot::Snapshot,
+    },
+    template::{Template, host::Host},
     vault::{secret::Secret, value::Text},
 };
 
@@ -58,13 +62,21 @@ pub struct SnapshotHost<'a> {
     world: &'a World,
     clock: Clock,
     sandbox: Option<&'a Path>,
+    /// The template's own text: nothing that it says is a secret.
+    text: &'a str,
     seen: Seen,
 }
 
 impl<'a> SnapshotHost<'a> {
     /// A view for this template.
-    pub fn new(snapshot: &'a Snapshot, world: &'a World, clock: Clock, spec: &'a TemplateSpec) -> Self {
-        Self { snapshot, world, clock, sandbox: spec.sandbox_path.as_deref(), seen: Seen::default() }
+    pub fn new(
+        snapshot: &'a Snapshot,
+        world: &'a World,
+        clock: Clock,
+        (spec, template): &'a (Arc<TemplateSpec>, Template),
+    ) -> Self {
+        let (sandbox, text) = (spec.sandbox_path.as_deref(), template.text());
+        Self { snapshot, world, clock, sandbox, text, seen: Seen::default() }
     }
 
     /// What was asked for.
@@ -92,7 +104,14 @@ impl<'a> SnapshotHost<'a> {
 
 impl Host for SnapshotHost<'_> {
     fn secret(&mut self, request: &SecretRequest) -> Option<Arc<Secret>> {
-        self.seen.used.insert(request.clone());
+        if !self.seen.used.contains(request) {
+            let mut request = request.clone();
+            // A listing gives names, which are no secrets.
+            let sources = self.seen.used.iter().filter(|seen| seen.verb != Verb::List);
+            let answers = sources.filter_map(|seen| self.snapshot.get(seen)).map(AsRef::as_ref);
+            request.path = hidden::in_path(request.path, self.text, answers);
+            self.seen.used.insert(request);
+        }
         self.snapshot.get(request).cloned()
     }
 
@@ -135,6 +154,7 @@ mod tests {
             world: &world,
             clock: Clock::system(),
             sandbox,
+            text: "",
             seen: Seen::default(),
         };
         let text = host.file(&path.display().to_string());

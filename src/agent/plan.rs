@@ -327,8 +327,12 @@ impl Plan {
             .failing
             .iter()
             .filter(|(request, _)| self.wanted.contains(*request))
-            .filter(|(_, failed)| failed.tries > retries)
-            .filter(|(request, failed)| failed.class.is_definite() || self.holds_back_a_first_render(request))
+            .filter(|(request, failed)| {
+                // An outage before the server says no uses up nothing of what a no is allowed.
+                let counted =
+                    if self.holds_back_a_first_render(request) { failed.tries } else { failed.definite };
+                counted > retries
+            })
             .min_by_key(|(request, _)| *request)?;
         Some(Effect::Exit(Outcome::Fetch {
             class: failed.class,

@@ -72,6 +72,8 @@ struct Running {
     files: HashMap<usize, BTreeSet<PathBuf>>,
     /// The template's last trouble that was logged, so that it is said once.
     said: HashMap<usize, String>,
+    /// What `writeToFile` has appended while other files of the same template failed.
+    appended: HashMap<usize, output::effect::Appended>,
     batches: VecDeque<(Vec<usize>, Moment)>,
     batch: Option<Batch>,
     status: StatusLine,
@@ -88,6 +90,7 @@ impl Reconcile {
             pending: HashMap::new(),
             files: HashMap::new(),
             said: HashMap::new(),
+            appended: HashMap::new(),
             batches: VecDeque::new(),
             batch: None,
             status,
@@ -216,9 +219,9 @@ impl Running {
     }
 
     fn evaluate(&self, index: usize) -> (Result<Render, TemplateError>, Seen) {
-        let (spec, template) = &self.parts.templates[index];
-        let mut host = SnapshotHost::new(&self.current, &self.parts.world, self.parts.clock, spec);
-        let rendered = template.render(&mut host, &self.parts.identity);
+        let template = &self.parts.templates[index];
+        let mut host = SnapshotHost::new(&self.current, &self.parts.world, self.parts.clock, template);
+        let rendered = template.1.render(&mut host, &self.parts.identity);
         (rendered, host.into_seen())
     }
 
@@ -248,7 +251,8 @@ impl Running {
             }
             _ => info!(target: "agent", path = %destination.path.display(), "(runner) rendered"),
         }
-        for (_, result) in output::effect::apply(&effects_of(&render)) {
+        let appended = self.appended.entry(index).or_default();
+        for (_, result) in output::effect::apply(&effects_of(&render), appended) {
             match result {
                 Ok(written) => changed |= written.is_new(),
                 Err(trouble) => return self.write_failed(index, &trouble, changed),

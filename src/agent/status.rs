@@ -81,6 +81,7 @@ mod tests {
         let now = Clock::system().now();
         let failed = |next_try| Failed {
             tries: 3,
+            definite: 3,
             class: FailureClass::Denied,
             message: "GET http://v/v1/kv/data/a: 403".into(),
             next_try,

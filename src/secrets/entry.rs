@@ -3,10 +3,13 @@
 //! No clock, no task, no network: the store feeds events in and carries effects out. Invariants that the tests
 //! hold it to: never two requests in flight, the last good answer is never lost, no retry sooner than its backoff.
 
+mod lease;
+
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use self::lease::{Lease, OldToken};
 pub use super::failure::{Failure, FailureClass};
 use super::{request::Verb, schedule::Policy};
 use crate::{
@@ -24,6 +27,8 @@ pub struct Answer {
     pub secret: Arc<Secret>,
     /// What kind of mount it came from.
     pub kind: Kind,
+    /// Generation of the token that it was asked for with; a lease ends with that token.
+    pub token: u64,
 }
 
 /// What happens to an entry.
@@ -94,6 +99,10 @@ pub struct Entry {
     lease: Option<Lease>,
     /// Failed tries in a row, with the last failure.
     failed: Option<(u32, Failure)>,
+    /// How many of these, the last ones, were definite answers.
+    definite: u32,
+    /// What became of the token before the one in use.
+    old: OldToken,
     /// Leases of this request are not renewed: the server doesn't allow it, or did not know two leases in a row.
     renewal_refused: bool,
     /// The server did not know the last lease that was to be renewed.
@@ -104,17 +113,6 @@ pub struct Entry {
     refused: Option<u64>,
     /// Something asked for a fetch while a request was out: fetch right after it.
     again: bool,
-}
-
-/// A lease that is kept alive.
-#[derive(Debug)]
-struct Lease {
-    renewal: Renewal,
-    /// Start, or the last renewal.
-    since: Instant,
-    ends: Instant,
-    /// Between tries of a failing renewal.
-    backoff: RenewalBackoff,
 }
 
 impl Default for Entry {
@@ -132,6 +130,8 @@ impl Entry {
             good: None,
             lease: None,
             failed: None,
+            definite: 0,
+            old: OldToken { dead: false, ends: None },
             renewal_refused: false,
             lease_unknown: false,
             sent: 0,
@@ -148,6 +148,11 @@ impl Entry {
     /// Failed tries in a row and the last failure; `None` after a success.
     pub const fn failed(&self) -> Option<&(u32, Failure)> {
         self.failed.as_ref()
+    }
+
+    /// How many of the last tries in a row failed with a definite answer.
+    pub const fn definite_failures(&self) -> u32 {
+        self.definite
     }
 
     /// Whether the request that is out is a renewal.
@@ -199,30 +204,45 @@ impl Entry {
         old_expires: Option<Instant>,
         policy: &mut Policy<'_>,
     ) -> Effect {
-        let hangs_off_old =
-            self.is_leased() && self.good.as_ref().is_some_and(|(_, token)| *token != generation);
         self.token = generation;
+        self.old = OldToken { dead, ends: old_expires };
+        let hangs_off_old = self.hangs_off_old();
         match self.phase {
             Phase::Parked => self.fetch(),
-            Phase::InFlight(_) => {
+            // The answer to a fetch says which token it came with.
+            Phase::InFlight(Next::Fetch) => Effect::Nothing,
+            Phase::InFlight(Next::Renew) => {
                 self.again |= hangs_off_old && dead;
                 Effect::Nothing
             }
             Phase::Sleeping(..) if hangs_off_old && dead => self.fetch(),
-            // The server ends a lease with the token it was read with: read it anew in time, at a moment of its own.
-            Phase::Sleeping(at, _) if hangs_off_old => match old_expires {
-                Some(end) => {
-                    let spread = policy.spread_before(end);
-                    self.sleep(at.min(spread), Next::Fetch)
-                }
-                None => Effect::Nothing,
-            },
+            Phase::Sleeping(at, next) if hangs_off_old && old_expires.is_some() => {
+                self.rest(at, next, policy)
+            }
             Phase::Sleeping(..) => Effect::Nothing,
         }
     }
 
+    /// Whether the lease was made with an older token and ends with that.
+    fn hangs_off_old(&self) -> bool {
+        self.is_leased() && self.good.as_ref().is_some_and(|(_, token)| *token < self.token)
+    }
+
+    /// Sleeps, but not past the end of the token that the lease hangs off: then it is read anew in time, at a moment
+    /// of its own.
+    fn rest(&mut self, until: Instant, next: Next, policy: &mut Policy<'_>) -> Effect {
+        if let Some(end) = self.old.ends.filter(|_| self.hangs_off_old()) {
+            let spread = policy.spread_before(end);
+            if spread <= until {
+                return self.sleep(spread, Next::Fetch);
+            }
+        }
+        self.sleep(until, next)
+    }
+
     fn on_fetched(&mut self, answer: Answer, verb: &Verb, policy: &mut Policy<'_>) -> Effect {
         let refresh = policy.refresh(&answer.secret, verb, answer.kind);
+        let token = answer.token;
         if refresh == Refresh::Retry {
             let message = policy.refusal(&answer.secret, verb);
             return self
@@ -230,27 +250,28 @@ impl Entry {
         }
         let length = lifetime::lease_duration(&answer.secret);
         self.failed = None;
+        self.definite = 0;
         self.refused = None;
-        self.good = Some((answer.secret, self.token));
+        self.good = Some((answer.secret, token));
         self.lease = (!length.is_zero()).then(|| Lease {
             renewal: Renewal::new(length, policy.unit()),
             since: policy.now,
             ends: policy.now + length,
             backoff: RenewalBackoff::default(),
         });
-        if std::mem::take(&mut self.again) {
+        if std::mem::take(&mut self.again) || (self.old.dead && self.hangs_off_old()) {
             return self.fetch();
         }
         match (refresh, &self.lease) {
             (Refresh::Renew(_), Some(lease)) if !self.renewal_refused => {
                 let first = lease.renewal.first(policy.unit());
-                self.sleep(policy.now + first, Next::Renew)
+                self.rest(policy.now + first, Next::Renew, policy)
             }
             (Refresh::Renew(length), _) => {
                 let share = policy.share_of(length);
-                self.sleep(policy.now + share, Next::Fetch)
+                self.rest(policy.now + share, Next::Fetch, policy)
             }
-            (Refresh::Reread(after), _) => self.sleep(policy.now + after, Next::Fetch),
+            (Refresh::Reread(after), _) => self.rest(policy.now + after, Next::Fetch, policy),
             (Refresh::Retry, _) => Effect::Nothing,
         }
     }
@@ -268,10 +289,10 @@ impl Entry {
         lease.backoff.reset();
         self.lease_unknown = false;
         match lease.renewal.renewed(left, elapsed, unit) {
-            lifetime::Next::Renew(after) if renewable => self.sleep(policy.now + after, Next::Renew),
+            lifetime::Next::Renew(after) if renewable => self.rest(policy.now + after, Next::Renew, policy),
             lifetime::Next::Renew(_) => self.fetch(),
             lifetime::Next::Replace(after) if after.is_zero() => self.fetch(),
-            lifetime::Next::Replace(after) => self.sleep(policy.now + after, Next::Fetch),
+            lifetime::Next::Replace(after) => self.rest(policy.now + after, Next::Fetch, policy),
         }
     }
 
@@ -291,7 +312,8 @@ impl Entry {
             return self.on_refused_renewal(&failure, policy);
         }
         let tries = self.tries() + 1;
-        let wait = policy.retry_delay(tries).max(failure.retry_after.unwrap_or_default());
+        let wait = policy.retry_delay(tries, failure.class).max(failure.retry_after.unwrap_or_default());
+        self.definite = if failure.class.is_definite() { self.definite + 1 } else { 0 };
         self.failed = Some((tries, failure));
         self.again = false;
         self.sleep(policy.now + wait, Next::Fetch)
@@ -300,6 +322,7 @@ impl Entry {
     /// The token is no good: a new one is needed, or is there already.
     fn on_refused_token(&mut self, failure: Failure) -> Effect {
         self.failed = Some((self.tries() + 1, failure));
+        self.definite = 0;
         if self.sent < self.token {
             return self.fetch();
         }
@@ -316,16 +339,16 @@ impl Entry {
             FailureClass::Busy | FailureClass::Unreachable => {
                 let wait = lease.backoff.next_wait().max(failure.retry_after.unwrap_or_default());
                 if wait < left {
-                    self.sleep(policy.now + wait, Next::Renew)
+                    self.rest(policy.now + wait, Next::Renew, policy)
                 } else {
-                    self.sleep(policy.now + left.max(FLOOR), Next::Fetch)
+                    self.rest(policy.now + left.max(FLOOR), Next::Fetch, policy)
                 }
             }
             // Not allowed to renew: the lease is as good as a non-renewable one.
             FailureClass::Denied => {
                 self.renewal_refused = true;
                 let share = policy.share_of(left);
-                self.sleep(policy.now + share, Next::Fetch)
+                self.rest(policy.now + share, Next::Fetch, policy)
             }
             // The server doesn't know the lease (somebody revoked it): read once anew. If it doesn't know that one
             // either, renewing is no use here.

@@ -75,11 +75,11 @@ impl VaultFetch {
         class: Class,
         path: &str,
         call: &Call<'_>,
-    ) -> Result<Option<Secret>, VaultError> {
+    ) -> Result<(Option<Secret>, u64), VaultError> {
         let (mut class, mut tries) = (class, 0);
         loop {
             let pass = self.gate.pass(class, path).await;
-            let Some(token) = self.token() else { return Ok(None) };
+            let Some((token, generation)) = self.token() else { return Ok((None, 0)) };
             let result = self.gate.upstream().send(&call.clone().token(&token)).await;
             self.gate.report(path, &result);
             drop(pass);
@@ -95,21 +95,23 @@ impl VaultFetch {
                         tokio::time::sleep(pause).await;
                     }
                 }
-                other => return other,
+                other => return other.map(|answer| (answer, generation)),
             }
             class = Class::Repeat;
         }
     }
 
-    fn token(&self) -> Option<Token> {
-        self.token.borrow().token().cloned()
+    /// The newest token, and which one it is.
+    fn token(&self) -> Option<(Token, u64)> {
+        let state = self.token.borrow();
+        Some((state.token()?.clone(), state.generation()))
     }
 
     async fn mount(&self, request: &SecretRequest) -> Result<Mount, VaultError> {
         loop {
-            let Some(token) = self.token() else { return Ok(Mount::Other) };
+            let Some((token, _)) = self.token() else { return Ok(Mount::Other) };
             let server = AskServer { gate: &self.gate, token: &token };
-            match self.mounts.find(request.path.as_str(), request.namespace.as_ref(), &server).await {
+            match self.mounts.find(&request.path, request.namespace.as_ref(), &server).await {
                 Err(error) if error.is_unreachable() && error.retry_helps() => {}
                 other => return other,
             }
@@ -124,6 +126,7 @@ impl VaultFetch {
             Verb::Write(_) | Verb::Issue(_) => kv::Verb::Write,
         };
         let path = mount.api_path(request.path.as_str(), verb);
+        let shown = request.path.shown().map(|shown| mount.api_path(shown, verb));
         let call = match &request.verb {
             Verb::Read => Call::read(&path, Product::Templating).params(&request.params),
             Verb::List => Call::list(&path, Product::Templating),
@@ -131,30 +134,31 @@ impl VaultFetch {
                 Call::write(&path, body(fields, mount.wraps_body()), Product::Templating)
             }
         };
-        let call = call.namespace(request.namespace.as_ref());
-        let answer = self.answered(class, &path, &call).await.map_err(|error| {
+        let call = call.namespace(request.namespace.as_ref()).shown_as(shown.as_deref());
+        let (answer, token) = self.answered(class, &path, &call).await.map_err(|error| {
             // The mount may have been made anew with another version.
             if error.is_definite() {
                 self.mounts.forget(request.path.as_str(), request.namespace.as_ref());
             }
             failure(&error)
         })?;
+        let path = shown.as_ref().unwrap_or(&path);
         let secret = match answer {
             Some(secret) if mount.wraps_body() && is_deleted(&secret) => {
-                return Err(nothing(&path, "is deleted"));
+                return Err(nothing(path, "is deleted"));
             }
             Some(secret) => secret,
             None if verb == kv::Verb::Write => Secret::default(),
-            None => return Err(nothing(&path, "holds no secret")),
+            None => return Err(nothing(path, "holds no secret")),
         };
         let secret = match &request.verb {
             Verb::Issue(fields) => {
-                pki::from_answer(&secret, fields).map_err(|error| no_certificate(error, &path))?
+                pki::from_answer(&secret, fields).map_err(|error| no_certificate(error, path))?
             }
             _ => secret,
         };
         let kind = if mount == Mount::Kv1 { Kind::Kv1 } else { Kind::Other };
-        Ok(Answer { secret: Arc::new(secret), kind })
+        Ok(Answer { secret: Arc::new(secret), kind, token })
     }
 }
 
@@ -182,7 +186,7 @@ impl Fetch for VaultFetch {
                 let body = Body::json(&serde_json::json!({ "lease_id": secret.lease_id, "increment": 0 }));
                 let call = Call::write(path, body, Product::Templating).namespace(request.namespace.as_ref());
                 let pass = self.gate.pass(Class::Repeat, path).await;
-                let Some(token) = self.token() else { return Err(nothing(path, "needs a token")) };
+                let Some((token, _)) = self.token() else { return Err(nothing(path, "needs a token")) };
                 let result = self.gate.upstream().send(&call.token(&token)).await;
                 self.gate.report(path, &result);
                 drop(pass);
@@ -192,7 +196,7 @@ impl Fetch for VaultFetch {
         let own_token = secret.lease_id.is_empty();
         if result.as_ref().is_err_and(VaultError::is_past_max_ttl) {
             // Nothing is left of the lease: an answer without a lifetime says just that.
-            return Ok(Answer { secret: Arc::default(), kind: Kind::Other });
+            return Ok(Answer { secret: Arc::default(), kind: Kind::Other, token: 0 });
         }
         let answer = result.map_err(|error| {
             let mut failure = failure(&error);
@@ -203,7 +207,7 @@ impl Fetch for VaultFetch {
             failure
         })?;
         let secret = answer.ok_or_else(|| nothing(path, "gave no answer"))?;
-        Ok(Answer { secret: Arc::new(secret), kind: Kind::Other })
+        Ok(Answer { secret: Arc::new(secret), kind: Kind::Other, token: 0 })
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{pki, request::Verb};
+use super::{entry::FailureClass, pki, request::Verb};
 use crate::{
     backoff::fetch_delay,
     chance::Chance,
@@ -23,6 +23,8 @@ pub const RETRY_CAP: Duration = Duration::from_secs(60);
 const SLOW_RETRY: Duration = Duration::from_secs(60);
 /// … and this rarely at the least.
 const SLOWEST_RETRY: Duration = Duration::from_secs(300);
+/// Longest delay while no answer comes at all: the server may be back any moment.
+const SLOWEST_WITHOUT_ANSWER: Duration = Duration::from_secs(30);
 /// tokio's timers end about two years ahead; a longer sleep is simply asked for again.
 pub const LONGEST_SLEEP: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -87,8 +89,16 @@ impl<'a> Policy<'a> {
     }
 
     /// Delay before the next try after `tries` failures in a row. The original's sequence while retries last,
-    /// slow and spread afterwards.
-    pub fn retry_delay(&mut self, tries: u32) -> Duration {
+    /// slow and spread afterwards; never slower than every 30 s while there is no answer at all.
+    pub fn retry_delay(&mut self, tries: u32, class: FailureClass) -> Duration {
+        let delay = self.answered_delay(tries);
+        if class != FailureClass::Unreachable {
+            return delay;
+        }
+        delay.min(SLOWEST_WITHOUT_ANSWER.mul_f64(0.25f64.mul_add(-self.chance.unit(), 1.0)))
+    }
+
+    fn answered_delay(&mut self, tries: u32) -> Duration {
         let retries = self.settings.retries.unwrap_or(0);
         if tries <= retries {
             return fetch_delay(tries.saturating_sub(1), self.settings.retry_base, self.settings.retry_cap);

@@ -32,6 +32,8 @@ pub struct Held {
 pub struct Failed {
     /// Failed tries in a row.
     pub tries: u32,
+    /// How many of these, the last ones, were definite answers.
+    pub definite: u32,
     /// The kind of the last failure.
     pub class: FailureClass,
     /// Words for the user; never a secret.

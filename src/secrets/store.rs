@@ -274,7 +274,8 @@ impl<F: Fetch> Store<F> {
         let (Verb::Issue(fields), Some(slot)) = (&request.verb, self.slots.get(request)) else { return None };
         let now = self.clock.unix_seconds();
         let secret = kept::certificate(&slot.places, fields, self.settings.rules.threshold, now)?;
-        Some(Answer { secret: Arc::new(secret), kind: Kind::Other })
+        let token = self.current.map_or(0, |current| current.generation);
+        Some(Answer { secret: Arc::new(secret), kind: Kind::Other, token })
     }
 
     fn launch<S>(&mut self, request: &SecretRequest, send: S)
@@ -305,6 +306,7 @@ impl<F: Fetch> Store<F> {
 fn failed_view(entry: &Entry) -> Option<Failed> {
     entry.failed().map(|(tries, failure)| Failed {
         tries: *tries,
+        definite: entry.definite_failures(),
         class: failure.class,
         message: failure.message.as_str().into(),
         next_try: entry.next_at(),

@@ -170,6 +170,14 @@ impl Template {
         }
     }
 
+    /// The text that it was read from; the default forms have none.
+    pub fn text(&self) -> &str {
+        match &self.body {
+            Body::Go { text, .. } => text,
+            Body::Default { .. } | Body::Formatted(_) => "",
+        }
+    }
+
     /// Renders with what the host has now.
     ///
     /// # Errors

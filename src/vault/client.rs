@@ -3,16 +3,17 @@
 //! Source: <https://developer.hashicorp.com/vault/api-docs>. The client never retries and never waits; the gate and
 //! its callers do.
 
-use std::{fmt, time::Duration};
+mod body;
 
-use bytes::Bytes;
+use std::time::Duration;
+
 use reqwest::{
     Method, RequestBuilder, Response, Url,
     header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT},
 };
-use serde::Serialize;
 use zeroize::Zeroizing;
 
+pub use self::body::Body;
 use super::{
     error::{Answer, VaultError},
     path::{Namespace, Params},
@@ -59,38 +60,13 @@ impl Product {
     }
 }
 
-/// A JSON body, wiped when the last request with it is gone. Never prints.
-#[derive(Clone)]
-pub struct Body(Bytes);
-
-impl Body {
-    /// Serialises a body, for instance a map of strings or a `serde_json::Value`.
-    pub fn json(value: &impl Serialize) -> Self {
-        // Room enough that no copy stays behind when the buffer grows; a JWT has one or two kilobytes.
-        let mut text = Zeroizing::new(Vec::with_capacity(8 << 10));
-        if serde_json::to_writer(&mut *text, value).is_err() {
-            text.clear();
-        }
-        Self(Bytes::from_owner(text))
-    }
-
-    /// The bytes that are sent.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Body {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{} bytes]", self.0.len())
-    }
-}
-
 /// One request. The token is an argument, never a state of the client.
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
     method: Method,
     path: &'a str,
+    /// What messages say instead of the path.
+    shown: Option<&'a str>,
     query: Vec<(&'a str, &'a str)>,
     namespace: Option<&'a Namespace>,
     token: Option<&'a Token>,
@@ -102,7 +78,14 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     fn new(method: Method, path: &'a str, product: Product) -> Self {
         let (query, wrap_ttl) = (Vec::new(), Duration::ZERO);
-        Self { method, path, query, namespace: None, token: None, body: None, wrap_ttl, product }
+        Self { method, path, shown: None, query, namespace: None, token: None, body: None, wrap_ttl, product }
+    }
+
+    /// Messages say this path instead, because a part of the real one is secret.
+    #[must_use]
+    pub const fn shown_as(mut self, path: Option<&'a str>) -> Self {
+        self.shown = path;
+        self
     }
 
     /// GET; `path` is below `/v1/`.
@@ -143,6 +126,12 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn wrap_ttl(self, wrap_ttl: Duration) -> Self {
         Self { wrap_ttl, ..self }
+    }
+
+    /// Segments of the path that messages don't show.
+    fn hidden_segments(&self) -> impl Iterator<Item = &'a str> {
+        let shown: Vec<&str> = self.shown.unwrap_or(self.path).split('/').collect();
+        self.path.split('/').filter(move |segment| !shown.contains(segment))
     }
 
     /// The method it is sent with.
@@ -248,8 +237,9 @@ impl VaultClient {
         {
             return Ok(Some(secret));
         }
-        let token = call.token.map(Token::expose);
-        let errors = Answer::words(&body, token.as_slice());
+        let mut secrets: Vec<&str> = call.token.map(Token::expose).into_iter().collect();
+        secrets.extend(call.hidden_segments());
+        let errors = Answer::words(&body, &secrets);
         let (method, url) = (call.method.clone(), self.url(call));
         let answer = Answer { method, url, status, errors, retry_after };
         Err(VaultError::from_answer(answer, call.token.is_some() && !call.is_login()))
@@ -271,20 +261,24 @@ impl VaultClient {
         }
     }
 
-    /// The URL of a call without its query, for messages.
+    /// The URL of a call, for messages.
     fn url(&self, call: &Call<'_>) -> String {
-        self.full_url(call, false).to_string()
+        self.shown_url(call).to_string()
     }
 
-    fn full_url(&self, call: &Call<'_>, with_query: bool) -> Url {
-        let query = call.query.iter().copied().filter(|_| with_query);
-        self.http.address().url(&format!("v1/{}", call.path), query)
+    /// The URL of a call without its query, and without what must not be shown of its path.
+    fn shown_url(&self, call: &Call<'_>) -> Url {
+        self.http.address().url(&format!("v1/{}", call.shown.unwrap_or(call.path)), [])
+    }
+
+    fn full_url(&self, call: &Call<'_>) -> Url {
+        self.http.address().url(&format!("v1/{}", call.path), call.query.iter().copied())
     }
 
     /// The request, and one redirect by hand: the HTTP library would take the token anywhere.
     async fn exchange(&self, call: &Call<'_>) -> Result<Reply, VaultError> {
         let response = self.once(call, None).await?;
-        let url = self.full_url(call, true);
+        let url = self.full_url(call);
         let refused = |response: &Response, cause| {
             let (method, url, status) = (call.method.clone(), self.url(call), response.status().as_u16());
             VaultError::Redirect { method, url, status, cause }
@@ -303,7 +297,7 @@ impl VaultClient {
         };
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
-        let body = http::read(response, &self.full_url(call, false), MAX_BODY)
+        let body = http::read(response, &self.shown_url(call), MAX_BODY)
             .await
             .map_err(|source| VaultError::from_http(call.method.clone(), source))?;
         Ok(Reply { status, body, retry_after })
@@ -311,7 +305,11 @@ impl VaultClient {
 
     /// One request to the upstream, or to the server it pointed at.
     async fn once(&self, call: &Call<'_>, target: Option<Url>) -> Result<Response, VaultError> {
-        let url = target.clone().unwrap_or_else(|| self.full_url(call, false));
+        // Another server is named only where nothing of the path is to be hidden.
+        let url = match &target {
+            Some(target) if call.shown.is_none() => target.clone(),
+            _ => self.shown_url(call),
+        };
         let fail = |source| VaultError::from_http(call.method.clone(), source);
         let headers = call
             .headers()
@@ -336,7 +334,7 @@ struct Reply {
 
 fn with_body(request: RequestBuilder, body: Option<&Body>) -> RequestBuilder {
     match body {
-        Some(body) => request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.0.clone()),
+        Some(body) => request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body.shared()),
         None => request,
     }
 }

@@ -11,7 +11,7 @@ use super::{
     client::{Call, Product},
     error::VaultError,
     gate::Class,
-    path::Namespace,
+    path::{Namespace, VaultPath},
     secret::Secret,
     token::Token,
     value::Value,
@@ -95,7 +95,7 @@ pub trait AskMount: Sync {
     /// The answer of `sys/internal/ui/mounts/<path>`.
     fn ask(
         &self,
-        path: &str,
+        path: &VaultPath,
         namespace: Option<&Namespace>,
     ) -> impl Future<Output = Result<Option<Secret>, VaultError>> + Send;
 }
@@ -110,9 +110,15 @@ pub struct AskServer<'a> {
 }
 
 impl AskMount for AskServer<'_> {
-    async fn ask(&self, path: &str, namespace: Option<&Namespace>) -> Result<Option<Secret>, VaultError> {
-        let path = format!("sys/internal/ui/mounts/{path}");
-        let call = Call::read(&path, Product::Templating).token(self.token).namespace(namespace);
+    async fn ask(
+        &self,
+        path: &VaultPath,
+        namespace: Option<&Namespace>,
+    ) -> Result<Option<Secret>, VaultError> {
+        let below = |path: &str| format!("sys/internal/ui/mounts/{path}");
+        let (shown, path) = (path.shown().map(below), below(path.as_str()));
+        let call = Call::read(&path, Product::Templating).shown_as(shown.as_deref());
+        let call = call.token(self.token).namespace(namespace);
         self.gate.send(Class::First, &path, &call).await
     }
 }
@@ -139,10 +145,11 @@ impl Mounts {
     /// A server that is away, busy or broken: guessing then would read a wrong path.
     pub async fn find(
         &self,
-        path: &str,
+        path: &VaultPath,
         namespace: Option<&Namespace>,
         server: &impl AskMount,
     ) -> Result<Mount, VaultError> {
+        let (asked, path) = (path, path.as_str());
         if let Some(mount) = self.known(path, namespace) {
             return Ok(mount);
         }
@@ -155,13 +162,13 @@ impl Mounts {
         if let Some(mount) = self.known(path, namespace) {
             return Ok(mount);
         }
-        let found = match server.ask(path, namespace).await {
+        let found = match server.ask(asked, namespace).await {
             Ok(answer) => answer.and_then(|answer| Mount::from_answer(&answer, namespace)),
             Err(VaultError::Missing(_)) => None,
             Err(error @ (VaultError::Denied(_) | VaultError::Invalid(_))) => {
                 tracing::warn!(
                     target: "agent",
-                    path,
+                    path = %asked,
                     error = crate::problem::chain(&error),
                     hint = "allow read on sys/internal/ui/mounts/*, or write <mount>/data/<name> for KV version 2",
                     "can't tell the version of the KV mount, using the path as it is"

@@ -1,12 +1,27 @@
 //! API paths and namespaces, parsed once.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::BTreeMap,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use thiserror::Error;
 
 /// A path below `/v1/`, without surrounding slashes or blanks and without a query.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct VaultPath(Arc<str>);
+///
+/// Paths with the same text are equal, whatever messages show of them.
+#[derive(Clone)]
+pub struct VaultPath {
+    text: Arc<str>,
+    /// What messages show, when a part of the text comes from a secret.
+    shown: Option<Arc<str>>,
+}
+
+/// What messages show instead of a part of a path that comes from a secret.
+const HIDDEN: &str = "[hidden]";
 
 /// String parameters of a request, sorted by name.
 pub type Params = BTreeMap<Arc<str>, Arc<str>>;
@@ -52,24 +67,64 @@ impl VaultPath {
                 (key.into(), value.into())
             })
             .collect();
-        Ok((Self(path.into()), params))
+        Ok((Self { text: path.into(), shown: None }, params))
+    }
+
+    /// The same path, of which messages show only the segments that are not to be hidden.
+    #[must_use]
+    pub fn hiding(self, is_secret: impl Fn(&str) -> bool) -> Self {
+        let segments: Vec<&str> =
+            self.text.split('/').map(|segment| if is_secret(segment) { HIDDEN } else { segment }).collect();
+        let shown = segments.contains(&HIDDEN).then(|| segments.join("/").into());
+        Self { text: self.text, shown }
+    }
+
+    /// What messages show of a path that comes from a secret; `None`: all of it.
+    pub fn shown(&self) -> Option<&str> {
+        self.shown.as_deref()
     }
 
     /// The path's text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+}
+
+impl PartialEq for VaultPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for VaultPath {}
+
+impl Hash for VaultPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl PartialOrd for VaultPath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for VaultPath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
     }
 }
 
 impl fmt::Display for VaultPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.shown.as_ref().unwrap_or(&self.text))
     }
 }
 
 impl fmt::Debug for VaultPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{self}")
     }
 }
 
@@ -120,6 +175,15 @@ mod tests {
         assert_eq!(VaultPath::parse(" / ").unwrap_err(), PathError::Empty);
         assert_eq!(VaultPath::parse("a\nb").unwrap_err(), PathError::Control);
         assert!(VaultPath::parse("secret/a..b").is_ok());
+    }
+
+    #[test]
+    fn what_comes_from_a_secret_is_sent_and_not_shown() {
+        let (plain, _) = VaultPath::parse("kv/data/hunter2/x").unwrap();
+        let hidden = plain.clone().hiding(|segment| segment == "hunter2");
+        assert_eq!(format!("{hidden} {hidden:?}"), "kv/data/[hidden]/x kv/data/[hidden]/x");
+        assert_eq!((hidden.as_str(), &hidden), (plain.as_str(), &plain));
+        assert_eq!(plain.hiding(|_| false).shown(), None);
     }
 
     #[test]

@@ -53,7 +53,12 @@ fn config(once: bool) -> PlanConfig {
 }
 
 fn failing(path: &str, tries: u32, class: FailureClass) -> Event {
-    let failed = Failed { tries, class, message: "GET v1/x: 403".into(), next_try: None };
+    let definite = if class.is_definite() { tries } else { 0 };
+    failing_after(path, (tries, definite), class)
+}
+
+fn failing_after(path: &str, (tries, definite): (u32, u32), class: FailureClass) -> Event {
+    let failed = Failed { tries, definite, class, message: "GET v1/x: 403".into(), next_try: None };
     Event::Failing(Arc::new([(request(path), failed)].into()))
 }
 
@@ -156,6 +161,20 @@ fn retries_used_up_end_the_first_render_and_later_only_definite_answers_do() {
         [Effect::Exit(Outcome::Fetch { class: FailureClass::Denied, .. })]
     ));
     assert!(plan.on(Event::Changed(uses(&["kv/a"])), now).is_empty(), "nothing happens after the end");
+}
+
+#[test]
+fn the_first_definite_answer_after_an_outage_ends_nothing() {
+    let (mut plan, now) = two(false);
+    plan.start();
+    render(&mut plan, 0, &["kv/a"], Written::Changed, now);
+    render(&mut plan, 1, &["kv/b"], Written::Changed, now);
+    plan.on(Event::PassDone, now);
+    assert!(plan.on(failing("kv/a", 99, FailureClass::Busy), now).is_empty());
+    let missing = FailureClass::Missing;
+    assert!(plan.on(failing_after("kv/a", (100, 1), missing), now).is_empty(), "two retries are left to it");
+    let effects = plan.on(failing_after("kv/a", (102, 3), missing), now);
+    assert!(matches!(effects[..], [Effect::Exit(Outcome::Fetch { .. })]), "{effects:?}");
 }
 
 #[test]

@@ -48,7 +48,13 @@ impl Bench {
     }
 
     fn ok(&mut self, secret: Secret) -> Effect {
-        self.on(EntryEvent::Answered(Ok(Answer { secret: Arc::new(secret), kind: Kind::Other })))
+        let token = self.entry.token;
+        self.ok_with(secret, token)
+    }
+
+    /// An answer to a request that was sent with the token of this generation.
+    fn ok_with(&mut self, secret: Secret, token: u64) -> Effect {
+        self.on(EntryEvent::Answered(Ok(Answer { secret: Arc::new(secret), kind: Kind::Other, token })))
     }
 
     fn err(&mut self, class: FailureClass) -> Effect {
@@ -110,6 +116,37 @@ fn answered_failures_follow_the_original_sequence_and_then_go_slow() {
     assert_eq!(gaps[..12], [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0, 60.0]);
     assert_eq!(gaps[12..], [60.0, 120.0, 240.0, 300.0]);
     assert!((bench.now - bench.start).as_secs() > 600);
+}
+
+#[test]
+fn without_any_answer_it_is_never_tried_more_rarely_than_every_thirty_seconds() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let mut gaps = Vec::new();
+    for _ in 0..30 {
+        let effect = bench.err(FailureClass::Unreachable);
+        gaps.push(bench.wake(&effect).0);
+    }
+    assert_eq!(gaps[..7], [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0]);
+    assert!(gaps[7..].iter().all(|gap| (22.0..=30.0).contains(gap)), "{gaps:?}");
+}
+
+#[test]
+fn definite_answers_are_counted_by_themselves() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let mut fail = |class| {
+        let effect = bench.err(class);
+        bench.wake(&effect);
+        (bench.entry.failed().unwrap().0, bench.entry.definite_failures())
+    };
+    assert_eq!(fail(FailureClass::Busy), (1, 0));
+    assert_eq!(fail(FailureClass::Busy), (2, 0));
+    assert_eq!(fail(FailureClass::Missing), (3, 1));
+    assert_eq!(fail(FailureClass::Denied), (4, 2));
+    assert_eq!(fail(FailureClass::Unreachable), (5, 0));
+    bench.ok(Secret::default());
+    assert_eq!(bench.entry.definite_failures(), 0);
 }
 
 #[test]
@@ -433,7 +470,7 @@ fn certificate(from: i64, to: i64) -> Secret {
 fn a_certificate_is_replaced_at_the_threshold_of_its_whole_lifetime() {
     let (mut bench, verb) = (Bench::new(), Verb::Issue([].into()));
     bench.token(1);
-    let answer = Answer { secret: Arc::new(certificate(-100, 900)), kind: Kind::Other };
+    let answer = Answer { secret: Arc::new(certificate(-100, 900)), kind: Kind::Other, token: 1 };
     let Effect::Sleep(until) = bench.on_verb(EntryEvent::Answered(Ok(answer)), &verb) else { panic!() };
     let wait = until.saturating_duration_since(bench.now).as_secs();
     assert!((798..=800).contains(&wait), "{wait}");
@@ -446,8 +483,9 @@ fn a_certificate_that_is_over_already_backs_off_and_the_last_good_one_stays() {
     let (mut bench, verb) = (Bench::new(), Verb::Issue([].into()));
     bench.token(1);
     let good = Arc::new(certificate(-100, 900));
-    let issued =
-        |secret: &Arc<Secret>| EntryEvent::Answered(Ok(Answer { secret: secret.clone(), kind: Kind::Other }));
+    let issued = |secret: &Arc<Secret>| {
+        EntryEvent::Answered(Ok(Answer { secret: secret.clone(), kind: Kind::Other, token: 1 }))
+    };
     let Effect::Sleep(until) = bench.on_verb(issued(&good), &verb) else { panic!() };
     bench.now = until;
     bench.on_verb(EntryEvent::Due, &verb);
@@ -463,4 +501,40 @@ fn a_certificate_that_is_over_already_backs_off_and_the_last_good_one_stays() {
     assert_eq!(bench.entry.good(), Some(&good));
     let (_, failure) = bench.entry.failed().unwrap();
     assert!(failure.message.contains("all of its 50 s are over"), "{}", failure.message);
+}
+
+#[test]
+fn a_lease_whose_renewal_is_out_while_a_new_token_comes_is_read_anew_before_the_old_one_ends() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let effect = bench.ok(leased(3600, true));
+    let (_, renew) = bench.wake(&effect);
+    assert!(matches!(renew, Effect::Renew(_)), "{renew:?}");
+    let ends = bench.now + Duration::from_secs(600);
+    let event = EntryEvent::Token { generation: 2, dead: false, old_expires: Some(ends) };
+    assert_eq!(bench.on(event), Effect::Nothing);
+    let effect = bench.ok(leased(3600, true));
+    let (slept, next) = bench.wake(&effect);
+    assert_eq!(next, fetch(true));
+    assert!((300.0..600.0).contains(&slept), "{slept}");
+    // What was read with the new token lives on with it.
+    let effect = bench.ok(leased(3600, true));
+    let (slept, next) = bench.wake(&effect);
+    assert!(matches!(next, Effect::Renew(_)) && slept > 600.0, "{slept}: {next:?}");
+}
+
+#[test]
+fn an_answer_that_was_still_asked_for_with_the_old_token_goes_with_it() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let ends = bench.now + Duration::from_secs(600);
+    bench.on(EntryEvent::Token { generation: 2, dead: false, old_expires: Some(ends) });
+    let effect = bench.ok_with(leased(3600, true), 1);
+    let (slept, next) = bench.wake(&effect);
+    assert_eq!((next, slept < 600.0), (fetch(true), true), "{slept}");
+
+    bench.on(EntryEvent::Token { generation: 3, dead: true, old_expires: None });
+    assert_eq!(bench.ok_with(leased(3600, true), 2), fetch(true), "that lease is gone already");
+    let effect = bench.ok_with(leased(3600, true), 3);
+    assert!(matches!(bench.wake(&effect).1, Effect::Renew(_)), "and this one is not");
 }

@@ -17,10 +17,15 @@ use crate::{
 #[derive(Clone, Default)]
 struct Fake(Arc<Mutex<FakeState>>);
 
+/// Where the answer goes, and the token that the request was sent with.
+type Waiting = (oneshot::Sender<Result<Answer, Failure>>, u64);
+
 #[derive(Default)]
 struct FakeState {
     asked: Vec<String>,
-    waiting: HashMap<String, Vec<oneshot::Sender<Result<Answer, Failure>>>>,
+    waiting: HashMap<String, Vec<Waiting>>,
+    /// The tokens that requests are sent with.
+    tokens: Option<watch::Receiver<TokenState>>,
 }
 
 impl Fake {
@@ -29,7 +34,8 @@ impl Fake {
         {
             let mut state = self.0.lock().unwrap();
             state.asked.push(what.clone());
-            state.waiting.entry(what).or_default().push(answer);
+            let token = state.tokens.as_ref().map_or(0, |tokens| tokens.borrow().generation());
+            state.waiting.entry(what).or_default().push((answer, token));
         }
         wait.await.unwrap()
     }
@@ -40,10 +46,15 @@ impl Fake {
 
     fn answer(&self, what: &str, answer: Result<Secret, FailureClass>) {
         let waiting = self.0.lock().unwrap().waiting.get_mut(what).and_then(Vec::pop);
+        let (waiting, token) = waiting.unwrap_or_else(|| panic!("nobody asked for {what}"));
         let answer = answer
-            .map(|secret| Answer { secret: Arc::new(secret), kind: crate::vault::lifetime::Kind::Other })
+            .map(|secret| Answer {
+                secret: Arc::new(secret),
+                kind: crate::vault::lifetime::Kind::Other,
+                token,
+            })
             .map_err(|class| Failure { class, message: "no".into(), retry_after: None });
-        waiting.unwrap_or_else(|| panic!("nobody asked for {what}")).send(answer).unwrap();
+        waiting.send(answer).unwrap();
     }
 }
 
@@ -100,6 +111,7 @@ impl Bench {
         };
         let (tokens, watched) = watch::channel(TokenState::default());
         let server = Fake::default();
+        server.0.lock().unwrap().tokens = Some(watched.clone());
         let (store, handle) = Store::new(server.clone(), clock, settings, watched);
         let task = tokio::spawn(store.run());
         Self { server, clock, tokens, handle, task }

@@ -18,8 +18,12 @@ impl Fake {
 }
 
 impl AskMount for Fake {
-    async fn ask(&self, path: &str, _namespace: Option<&Namespace>) -> Result<Option<Secret>, VaultError> {
-        self.asked.lock().unwrap().push(path.to_owned());
+    async fn ask(
+        &self,
+        path: &VaultPath,
+        _namespace: Option<&Namespace>,
+    ) -> Result<Option<Secret>, VaultError> {
+        self.asked.lock().unwrap().push(path.to_string());
         tokio::task::yield_now().await;
         let status = *self.status.lock().unwrap();
         if let Some(status) = status {
@@ -32,7 +36,7 @@ impl AskMount for Fake {
             };
             return Err(VaultError::from_answer(answer, true));
         }
-        let mount = path.split('/').next().unwrap();
+        let mount = path.as_str().split('/').next().unwrap();
         Ok(self.answers.get(mount).map(|json| serde_json::from_str(json).unwrap()))
     }
 }
@@ -40,6 +44,10 @@ impl AskMount for Fake {
 const V2: &str = r#"{"data":{"path":"secret/","type":"kv","options":{"version":"2"}}}"#;
 const V1: &str = r#"{"data":{"path":"kv1/","type":"kv","options":{"version":"1"}}}"#;
 const DATABASE: &str = r#"{"data":{"path":"database/","type":"database","options":null}}"#;
+
+fn path(text: &str) -> VaultPath {
+    VaultPath::parse(text).unwrap().0
+}
 
 fn fake() -> Fake {
     Fake { answers: HashMap::from([("secret", V2), ("kv1", V1), ("database", DATABASE)]), ..Fake::default() }
@@ -73,14 +81,14 @@ fn paths_of_version_2_get_their_part() {
 #[tokio::test]
 async fn each_mount_is_asked_once_even_by_many_at_a_time() {
     let (mounts, server) = (Mounts::default(), fake());
-    let paths: Vec<String> = (0..20).map(|n| format!("secret/app/{n}")).collect();
+    let paths: Vec<VaultPath> = (0..20).map(|n| path(&format!("secret/app/{n}"))).collect();
     let found =
         futures_util::future::join_all(paths.iter().map(|path| mounts.find(path, None, &server))).await;
     assert!(found.into_iter().all(|mount| mount.unwrap() == Mount::Kv2("secret".into())));
     assert_eq!(server.asked(), 1);
-    assert_eq!(mounts.find("kv1/a", None, &server).await.unwrap(), Mount::Kv1);
-    assert_eq!(mounts.find("database/creds/a", None, &server).await.unwrap(), Mount::Other);
-    assert_eq!(mounts.find("database/creds/b", None, &server).await.unwrap(), Mount::Other);
+    assert_eq!(mounts.find(&path("kv1/a"), None, &server).await.unwrap(), Mount::Kv1);
+    assert_eq!(mounts.find(&path("database/creds/a"), None, &server).await.unwrap(), Mount::Other);
+    assert_eq!(mounts.find(&path("database/creds/b"), None, &server).await.unwrap(), Mount::Other);
     assert_eq!(server.asked(), 3);
 }
 
@@ -89,10 +97,10 @@ async fn namespaces_have_their_own_mounts_and_their_prefix_goes() {
     let inner = r#"{"data":{"path":"team/secret/","type":"kv","options":{"version":"2"}}}"#;
     let server = Fake { answers: HashMap::from([("secret", inner)]), ..Fake::default() };
     let (mounts, team) = (Mounts::default(), Namespace::parse("team"));
-    let mount = mounts.find("secret/app", team.as_ref(), &server).await.unwrap();
+    let mount = mounts.find(&path("secret/app"), team.as_ref(), &server).await.unwrap();
     assert_eq!(mount, Mount::Kv2("secret".into()));
     assert_eq!(mount.api_path("secret/app", Verb::Read), "secret/data/app");
-    mounts.find("secret/app", None, &server).await.unwrap();
+    mounts.find(&path("secret/app"), None, &server).await.unwrap();
     assert_eq!(server.asked(), 2, "the root namespace is another place");
 }
 
@@ -108,19 +116,19 @@ async fn a_namespace_named_like_its_mount_keeps_the_mount() {
 async fn denied_leaves_the_path_and_a_failing_server_is_not_guessed() {
     let (mounts, server) = (Mounts::default(), fake());
     *server.status.lock().unwrap() = Some(403);
-    assert_eq!(mounts.find("secret/a", None, &server).await.unwrap(), Mount::Other);
-    assert_eq!(mounts.find("secret/a", None, &server).await.unwrap(), Mount::Other);
+    assert_eq!(mounts.find(&path("secret/a"), None, &server).await.unwrap(), Mount::Other);
+    assert_eq!(mounts.find(&path("secret/a"), None, &server).await.unwrap(), Mount::Other);
     assert_eq!(server.asked(), 1, "the guess is kept");
-    mounts.find("secret/a/below", None, &server).await.unwrap();
+    mounts.find(&path("secret/a/below"), None, &server).await.unwrap();
     assert_eq!(server.asked(), 2, "but for this path alone");
 
     *server.status.lock().unwrap() = Some(500);
-    assert!(mounts.find("secret/b", None, &server).await.is_err());
+    assert!(mounts.find(&path("secret/b"), None, &server).await.is_err());
 
     *server.status.lock().unwrap() = None;
-    assert_eq!(mounts.find("secret/b", None, &server).await.unwrap(), Mount::Kv2("secret".into()));
-    assert_eq!(mounts.find("secret/a", None, &server).await.unwrap(), Mount::Other);
+    assert_eq!(mounts.find(&path("secret/b"), None, &server).await.unwrap(), Mount::Kv2("secret".into()));
+    assert_eq!(mounts.find(&path("secret/a"), None, &server).await.unwrap(), Mount::Other);
     mounts.forget("secret/a", None);
-    assert_eq!(mounts.find("secret/a", None, &server).await.unwrap(), Mount::Kv2("secret".into()));
+    assert_eq!(mounts.find(&path("secret/a"), None, &server).await.unwrap(), Mount::Kv2("secret".into()));
     assert_eq!(server.asked(), 4, "the mount is known by now");
 }
