@@ -21,21 +21,23 @@ const WIRE: &[&str] = &["vault::path", "vault::secret", "vault::token", "vault::
 const LAYERS: &[(&str, &[&[&str]])] = &[
     ("vault", &[]),
     ("config", &[&["vault::path"]]),
-    ("auth", &[&["config", "vault"]]),
-    ("secrets", &[&["config", "vault", "auth"]]),
-    ("template", &[&["config", "secrets::request", "secrets::snapshot"], WIRE]),
     ("output", &[&["config"]]),
     // A generation file is an output like others.
     ("action", &[&["config", "output"]]),
+    // What it keeps lies in a file, and that is replaced as every other.
+    ("cache", &[&["config", "output"], WIRE]),
+    ("auth", &[&["config", "vault", "cache"]]),
+    ("secrets", &[&["config", "vault", "cache", "auth"]]),
+    ("template", &[&["config", "secrets::request", "secrets::snapshot"], WIRE]),
     ("sink", &[&["config", "auth", "output", "vault::error"], WIRE]),
-    ("agent", &[&["vault", "config", "auth", "secrets", "template", "output", "action", "sink"]]),
+    ("agent", &[&["vault", "config", "cache", "auth", "secrets", "template", "output", "action", "sink"]]),
     ("laptop", &[&["vault", "config", "auth", "secrets", "template", "output"]]),
     ("dev", &[WIRE]),
     (
         "cli",
         &[&[
-            "vault", "config", "auth", "secrets", "template", "output", "action", "sink", "agent", "laptop",
-            "dev",
+            "vault", "config", "cache", "auth", "secrets", "template", "output", "action", "sink", "agent",
+            "laptop", "dev",
         ]],
     ),
 ];

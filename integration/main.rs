@@ -13,6 +13,7 @@ mod agent;
 mod conformance;
 mod connection;
 mod demo;
+mod handover;
 mod harness;
 mod image;
 mod isolation;

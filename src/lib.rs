@@ -11,6 +11,7 @@ pub mod action;
 pub mod agent;
 pub mod auth;
 pub mod backoff;
+pub mod cache;
 pub mod chance;
 pub mod cli;
 pub mod clock;

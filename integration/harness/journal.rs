@@ -31,6 +31,16 @@ impl Server {
         self.asked("GET", &format!("/v1/secret/data/{name}"))
     }
 
+    /// All answered requests since then, as method and path.
+    pub fn all_since(&self, moment: Moment) -> Vec<String> {
+        let answer = self.control("GET", &format!("journal?path=/v1/*&since={}", moment.0), None);
+        let line = |entry: &Value| {
+            let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+            format!("{} {}", text("method"), text("path"))
+        };
+        answer["entries"].as_array().expect("a list").iter().map(line).collect()
+    }
+
     /// Now, as the journal counts.
     pub fn moment(&self) -> Moment {
         Moment(self.control("GET", "journal?at_least=0", None)["last"].as_u64().expect("a number"))

@@ -5,6 +5,7 @@ pub mod build;
 mod certificates;
 pub mod environment;
 pub mod event;
+pub mod handover;
 mod hidden;
 pub mod host;
 pub mod outcome;

@@ -8,9 +8,17 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{announce::announce, build::Parts, event::Signal, outcome::Outcome, reconcile::Reconcile};
+use super::{
+    announce::announce,
+    build::Parts,
+    event::Signal,
+    handover::{End, Place},
+    outcome::Outcome,
+    reconcile::Reconcile,
+};
 use crate::{
     auth::{Handle, TokenState, auto_auth::AutoAuth},
+    cache::{Contents, KeptToken},
     chance::Chance,
     problem::chain,
     process::{
@@ -20,6 +28,7 @@ use crate::{
     },
     secrets::{
         fetch::{self, VaultFetch},
+        handed::Handed,
         store::Store,
     },
     vault::{
@@ -41,21 +50,25 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
         return Outcome::Internal(format!("can't follow signals: {trouble}"));
     }
     let pid_file = parts.pid_file.take();
-    let handle = log_in(&mut tasks, &mut parts, &signals);
+    let place = Place::of(&parts.config);
+    let (kept, answers) = match place.as_ref().and_then(Place::read) {
+        Some(Contents { token, answers, .. }) => (Some(token), answers),
+        None => (None, Vec::new()),
+    };
+    let handle = log_in(&mut tasks, &mut parts, kept, &signals);
     let token = handle
         .as_ref()
         .map_or_else(|| watch::channel(TokenState::default()).1, |handle| handle.token.clone());
     let inner_retries = parts.config.vault.max_retries.unwrap_or(fetch::INNER_RETRIES);
     let fetch = VaultFetch::new(parts.gate.clone(), token.clone(), parts.clock, inner_retries);
     let (store, store_handle) = Store::new(fetch, parts.clock, parts.settings.clone(), token.clone());
-    tasks.spawn(store.run());
-    let mut heal = store_handle.heal;
+    tasks.spawn(store.begin_with(Handed::new(answers)).run());
+    let ending =
+        place.map(|place| place.keep(&mut tasks, parts.clock, token.clone(), store_handle.inventory.clone()));
+    // The store is asked once more when the loop in front of it is over.
+    let store_stays = store_handle.wants.clone();
     if let Some(handle) = handle {
-        tasks.spawn(async move {
-            while let Some(generation) = heal.recv().await {
-                handle.token_refused(generation);
-            }
-        });
+        tasks.spawn(heal(handle, store_handle.heal));
     }
     announce(&parts.config);
     for trouble in &parts.broken {
@@ -84,8 +97,13 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
         outcome = a_panic_of(&mut tasks) => outcome,
     };
     service_manager.notify(State::Stopping);
+    let lives_on = match ending {
+        Some(ending) => ending.with(end(&outcome, revoke)).await,
+        None => false,
+    };
+    drop(store_stays);
     tasks.shutdown().await;
-    if revoke && !matches!(outcome, Outcome::Done { .. }) {
+    if revoke && !lives_on && !matches!(outcome, Outcome::Done { .. }) {
         revoke_own_token(&gate, &token).await;
     }
     drop(pid_file);
@@ -93,13 +111,31 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
     outcome
 }
 
+/// Tells auto-auth when the server calls its token invalid.
+async fn heal(handle: Handle, mut refused: mpsc::Receiver<u64>) {
+    while let Some(generation) = refused.recv().await {
+        handle.token_refused(generation);
+    }
+}
+
+/// A run that was stopped has no next one that would need its token: whoever stops a pod makes a new one. One that
+/// failed is started again, and one that is done is followed by the sidecar.
+const fn end(outcome: &Outcome, revoke: bool) -> End {
+    if revoke && matches!(outcome, Outcome::Stopped) { End::Remove } else { End::Keep }
+}
+
 /// Auto-auth and the sinks, when there is something to log in with.
-fn log_in(tasks: &mut JoinSet<()>, parts: &mut Parts, signals: &mpsc::Sender<Signal>) -> Option<Handle> {
+fn log_in(
+    tasks: &mut JoinSet<()>,
+    parts: &mut Parts,
+    kept: Option<KeptToken>,
+    signals: &mpsc::Sender<Signal>,
+) -> Option<Handle> {
     let config = parts.config.auto_auth.as_ref()?;
     let (auto_auth, handle) = AutoAuth::new(config, parts.gate.clone(), parts.clock, Chance::system());
     let gave_up = signals.clone();
     tasks.spawn(async move {
-        let trouble = auto_auth.run().await;
+        let trouble = auto_auth.begin_with(kept).run().await;
         let _ = gave_up.send(Signal::AuthFailed(chain(&trouble))).await;
     });
     if let Some((sinks, mut written)) = parts.sinks.take() {

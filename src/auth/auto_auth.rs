@@ -1,5 +1,6 @@
 //! The auto-auth task: asks its state machine what comes next, talks to the server, publishes the token.
 
+mod adopt;
 mod answer;
 mod error;
 mod machine;
@@ -32,6 +33,7 @@ use super::{
     method::{LoginRequest, Method},
 };
 use crate::{
+    cache::KeptToken,
     chance::Chance,
     clock::Clock,
     config::{AutoAuthConfig, MethodConfig},
@@ -79,6 +81,8 @@ pub struct AutoAuth<S: Server> {
     empty_handed: u32,
     /// The server refused the token; whatever the next login gives is news.
     refused: bool,
+    /// What an earlier run left, until it is judged.
+    kept: Option<KeptToken>,
 }
 
 impl<S: Server> AutoAuth<S> {
@@ -110,6 +114,7 @@ impl<S: Server> AutoAuth<S> {
             events,
             empty_handed: 0,
             refused: false,
+            kept: None,
         };
         (task, Handle { token, events: sender })
     }
@@ -206,10 +211,17 @@ impl<S: Server> AutoAuth<S> {
             _ => format!("{}/login", self.config.mount_path),
         };
         // Credentials are read after the wait, because they age while the server is away.
-        let mut pass = self.server.pass(Class::First, &path).await;
+        let mut pass = Some(self.server.pass(Class::First, &path).await);
         if let Some(identity) = self.method.identity().filter(|_| self.own.is_none()) {
             self.own = Some(self.server.own_client(identity)?);
         }
+        if let Some(granted) = self.adopt(&mut pass).await? {
+            return Ok(granted);
+        }
+        let mut pass = match pass {
+            Some(pass) => pass,
+            None => self.server.pass(Class::First, &path).await,
+        };
         let mut request = self.method.prepare(self.clock.unix_seconds())?;
         if let LoginRequest::Unwrap { token, creation_path, file } = request {
             let secret_id = self.open_secret_id(pass, &token, &creation_path, &file).await?;
@@ -251,14 +263,12 @@ impl<S: Server> AutoAuth<S> {
     }
 
     fn grant(&mut self, granted: Granted) {
-        let Granted { grant, token, accessor, ttl, renewable, policies, wrapped } = granted;
-        tracing::info!(
-            target: HANDLER,
-            ?ttl,
-            renewable,
-            policies = policies.join(","),
-            "authentication successful, sending token to sinks"
-        );
+        let Granted { grant, token, accessor, ttl, renewable, policies, wrapped, adopted } = granted;
+        let what = match adopted {
+            None => "authentication successful, sending token to sinks",
+            Some(_) => "the token that was handed over lives, sending it to sinks instead of a new one",
+        };
+        tracing::info!(target: HANDLER, ?ttl, renewable, policies = policies.join(","), "{what}");
         let expires = self.expires(ttl);
         let generation = {
             let state = self.publish.borrow();
@@ -267,7 +277,18 @@ impl<S: Server> AutoAuth<S> {
             state.generation() + u64::from(!same || self.refused)
         };
         self.refused = false;
-        let login = Login { token, accessor, generation, ttl, expires, renewable, policies, wrapped };
+        let login = Login {
+            token,
+            accessor,
+            generation,
+            issued: adopted.unwrap_or_else(|| self.clock.wall()),
+            handed_over: adopted.is_some(),
+            ttl,
+            expires,
+            renewable,
+            policies,
+            wrapped,
+        };
         self.publish.send_modify(|state| state.login = Some(Arc::new(login)));
         self.machine.logged_in(grant, generation, self.clock.now(), self.chance.unit());
         if matches!(self.machine.step(), Step::Renew(_)) {

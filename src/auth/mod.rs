@@ -72,6 +72,10 @@ pub struct Login {
     pub accessor: String,
     /// 1 for the first token, one more for every other.
     pub generation: u64,
+    /// When its login was, possibly in an earlier run.
+    pub issued: SystemTime,
+    /// An earlier run left it, and what hangs off it with it.
+    pub handed_over: bool,
     /// Lifetime at the last login or renewal; zero: it never expires.
     pub ttl: Duration,
     /// When it ends, on the wall clock; `None`: never.
@@ -135,6 +139,8 @@ mod tests {
             token: Token::new("hvs.canary"),
             accessor: "acc".into(),
             generation: 1,
+            issued: SystemTime::UNIX_EPOCH,
+            handed_over: false,
             ttl: Duration::from_secs(60),
             expires: None,
             renewable: true,

@@ -42,6 +42,12 @@ impl TokenFile {
         }
     }
 
+    /// Whether this is the token that is in the file.
+    pub(super) fn holds(&mut self, token: &Token) -> bool {
+        let _ = self.take();
+        self.last.as_ref() == Some(token)
+    }
+
     /// Looks at the file; whether there is a token that is not the last one.
     pub(super) fn look(&mut self) -> bool {
         self.take().unwrap_or(false)

@@ -217,6 +217,7 @@ pub static OWN: &[Flag] = &[
     Flag::new("init-deadline", Takes::Value("DURATION"), Set::Own("init_deadline"), ""),
     Flag::new("revoke-on-exit", Takes::Bool, Set::Own("revoke_on_exit"), ""),
     Flag::new("partials-path", PATH, Set::Own("partials_path"), ""),
+    Flag::new("handover", Takes::Value("FOLDER"), Set::Own("handover"), ""),
 ];
 
 /// What `init` and `sidecar` have.

@@ -207,6 +207,9 @@ fn help_of_init() {
           --partials-path=<PATH>
               Folder of Handlebars partials, files NAME.hbs [default: none] [env: DECANT_PARTIALS_PATH]
 
+          --handover=<FOLDER>
+              Folder for init to leave its token and leases in, or off [default: /vault/agent-cache] [env: DECANT_HANDOVER]
+
           --address=<URL>
               Address of the server [default: https://127.0.0.1:8200] [env: VAULT_ADDR]
 

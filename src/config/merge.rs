@@ -77,11 +77,14 @@ fn own(earlier: RawOwn, later: RawOwn) -> RawOwn {
         init_deadline: later.init_deadline.or(earlier.init_deadline),
         revoke_on_exit: later.revoke_on_exit.or(earlier.revoke_on_exit),
         partials_path: text(earlier.partials_path, later.partials_path),
+        handover: later.handover.or(earlier.handover),
     }
 }
 
 fn idle(earlier: RawIdle, later: RawIdle) -> RawIdle {
     RawIdle {
+        // The whole stanza is replaced, and with it what is in it.
+        persist: if later.cache.is_some() { later.persist } else { earlier.persist },
         cache: later.cache.or(earlier.cache),
         api_proxy: later.api_proxy.or(earlier.api_proxy),
         listeners: joined(earlier.listeners, later.listeners),

@@ -45,8 +45,21 @@ pub struct Config {
     pub init_deadline: Option<Duration>,
     /// Revoke the own token on stop and on a failed start.
     pub revoke_on_exit: bool,
+    /// Where token, leases and answers are left for the next run; `None`: nowhere.
+    pub handover: Option<HandoverConfig>,
     /// What was odd but usable; said once at start.
     pub warnings: Vec<Problem>,
+}
+
+/// Where a run leaves token, leases and answers, encrypted, for the one after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandoverConfig {
+    /// The folder; others may write to it too. Default `/vault/agent-cache`, where that is there.
+    pub folder: PathBuf,
+    /// The service-account JWT that the key is derived from.
+    pub jwt: PathBuf,
+    /// Who named the folder; with [`Origin::Default`] nobody misses it when it isn't there.
+    pub origin: Origin,
 }
 
 /// The server and how to reach it (stanza `vault`).

@@ -69,6 +69,16 @@ pub static SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
+    Setting {
+        key: "handover",
+        takes: Takes::Folder,
+        default: "/vault/agent-cache",
+        doc: "folder for init to leave its token and leases in, or off",
+        set: |own, text, origin| {
+            own.handover = Some(Sourced::new(units::absolute_or_off(text)?, origin));
+            Ok(())
+        },
+    },
 ];
 
 /// A setting of ours for one secret or one group: a family of annotations, and a key in the configuration.

@@ -316,6 +316,8 @@ pub struct RawOwn {
     pub revoke_on_exit: Said<bool>,
     /// Folder of the partials of all Handlebars templates.
     pub partials_path: Said<String>,
+    /// Folder of the hand-over, or `off`.
+    pub handover: Said<String>,
 }
 
 /// What is said about a group of files; nothing has to be.
@@ -336,6 +338,8 @@ pub struct RawGroup {
 pub struct RawIdle {
     /// Stanza `cache`.
     pub cache: Option<RawTokenUse>,
+    /// Stanza `cache.persist`.
+    pub persist: Option<RawPersist>,
     /// Stanza `api_proxy`.
     pub api_proxy: Option<RawTokenUse>,
     /// Stanzas `listener`.
@@ -353,6 +357,15 @@ pub struct RawTokenUse {
     pub origin: Origin,
     /// `use_auto_auth_token`, where `"force"` counts as true.
     pub use_auto_auth_token: Said<bool>,
+}
+
+/// Stanza `cache.persist`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RawPersist {
+    /// Folder.
+    pub path: Said<String>,
+    /// Service-account JWT that protects what lies there.
+    pub service_account_token_file: Said<String>,
 }
 
 /// Stanza `exec`.

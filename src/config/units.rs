@@ -22,6 +22,9 @@ pub enum UnitError {
     /// Not an octal file mode.
     #[error("an octal file mode, for instance \"0640\"")]
     Mode,
+    /// Neither an absolute path nor the word that stands for none.
+    #[error("an absolute path, or \"off\"")]
+    PathOrOff,
 }
 
 /// Go's `strconv.ParseBool`: `1 t T TRUE true True` and `0 f F FALSE false False`, nothing else.
@@ -52,6 +55,22 @@ pub fn flexible_bool(text: &str) -> Result<bool, UnitError> {
         return Ok(number != 0);
     }
     go_bool(text).or_else(|_| go_bool(&text.to_ascii_lowercase()))
+}
+
+/// The word that stands for no path.
+pub const OFF: &str = "off";
+
+/// An absolute path as it is, or [`OFF`] (in any case, also empty and `false`).
+///
+/// # Errors
+/// Any other text.
+pub fn absolute_or_off(text: &str) -> Result<String, UnitError> {
+    let text = text.trim();
+    match text.to_ascii_lowercase().as_str() {
+        "" | "false" | OFF => Ok(OFF.to_owned()),
+        _ if text.starts_with('/') => Ok(text.to_owned()),
+        _ => Err(UnitError::PathOrOff),
+    }
 }
 
 /// A whole number in decimal; empty is 0.

@@ -83,6 +83,8 @@ impl Server {
             token: token.clone(),
             accessor: String::new(),
             generation: 1,
+            issued: self.clock.wall(),
+            handed_over: false,
             ttl: Duration::ZERO,
             expires: None,
             renewable: false,

@@ -3,12 +3,14 @@
 //! No clock, no task, no network: the store feeds events in and carries effects out. Invariants that the tests
 //! hold it to: never two requests in flight, the last good answer is never lost, no retry sooner than its backoff.
 
+mod carry;
 mod lease;
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
+pub use self::carry::Carried;
 use self::lease::{Lease, OldToken};
 pub use super::failure::{Failure, FailureClass};
 use super::{request::Verb, schedule::Policy};

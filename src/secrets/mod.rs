@@ -3,6 +3,7 @@
 pub mod entry;
 pub mod failure;
 pub mod fetch;
+pub mod handed;
 pub mod kept;
 pub mod pem;
 pub mod pki;

@@ -1,15 +1,18 @@
 //! The one task that owns all requests: one timer queue, bounded fetches, the last good answers as a snapshot.
 
+mod hand_over;
+
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::time::{DelayQueue, delay_queue::Key};
 use tracing::{debug, info, warn};
 
 use super::{
     entry::{Answer, Effect, Entry, EntryEvent, Failure, FailureClass},
     fetch::Fetch,
+    handed::Handed,
     kept,
     pki::Places,
     request::{SecretRequest, Verb, Wanted},
@@ -18,6 +21,7 @@ use super::{
 };
 use crate::{
     auth::TokenState,
+    cache::KeptAnswer,
     chance::Chance,
     clock::Clock,
     vault::{
@@ -43,6 +47,13 @@ pub struct Store<F> {
     started: bool,
     /// Generation of the last token that the server called invalid.
     refused: Option<u64>,
+    /// What an earlier run left, while its token is the one in use.
+    handed: Handed,
+    /// A handed-over token was replaced because it may do too little, not because it is dead.
+    outgrown: bool,
+    inventory: mpsc::Receiver<oneshot::Sender<Vec<KeptAnswer>>>,
+    /// Counts what the next run would have to know.
+    stirred: watch::Sender<u64>,
     /// Grows with every slot made, so that an answer to a forgotten request is not taken for a new one's.
     serial: u64,
     chance: Chance,
@@ -57,6 +68,27 @@ pub struct StoreHandle {
     pub snapshot: watch::Receiver<Snapshot>,
     /// Generations of tokens that the server called invalid: a new login is needed.
     pub heal: mpsc::Receiver<u64>,
+    /// What the next run would have to know.
+    pub inventory: Inventory,
+}
+
+/// Asks the store for what the next run would have to know.
+#[derive(Clone, Debug)]
+pub struct Inventory {
+    ask: mpsc::Sender<oneshot::Sender<Vec<KeptAnswer>>>,
+    /// Changes whenever there is more to tell than before.
+    pub stirred: watch::Receiver<u64>,
+}
+
+impl Inventory {
+    /// All of it now; nothing when the store has ended.
+    pub async fn take(&self) -> Vec<KeptAnswer> {
+        let (answer, wait) = oneshot::channel();
+        if self.ask.send(answer).await.is_err() {
+            return Vec::new();
+        }
+        wait.await.unwrap_or_default()
+    }
 }
 
 type Flight = Pin<Box<dyn Future<Output = (SecretRequest, u64, Result<Answer, Failure>)> + Send>>;
@@ -73,6 +105,8 @@ struct Slot {
 struct Current {
     generation: u64,
     expires: Option<tokio::time::Instant>,
+    /// It was handed over so long ago that a refusal may mean the rights of then.
+    outdated: bool,
 }
 
 impl<F: Fetch> Store<F> {
@@ -86,6 +120,8 @@ impl<F: Fetch> Store<F> {
         let (wants_in, wants) = mpsc::channel(16);
         let (heal, heal_out) = mpsc::channel(16);
         let (snapshot, snapshot_out) = watch::channel(Snapshot::default());
+        let (ask, inventory) = mpsc::channel(1);
+        let (stirred, stirred_out) = watch::channel(0);
         let store = Self {
             fetch: Arc::new(fetch),
             clock,
@@ -100,10 +136,15 @@ impl<F: Fetch> Store<F> {
             current: None,
             started: false,
             refused: None,
+            handed: Handed::default(),
+            outgrown: false,
+            inventory,
+            stirred,
             serial: 0,
             chance: Chance::system(),
         };
-        (store, StoreHandle { wants: wants_in, snapshot: snapshot_out, heal: heal_out })
+        let inventory = Inventory { ask, stirred: stirred_out };
+        (store, StoreHandle { wants: wants_in, snapshot: snapshot_out, heal: heal_out, inventory })
     }
 
     /// Runs until nobody wants anything any more (all handles are dropped).
@@ -121,6 +162,7 @@ impl<F: Fetch> Store<F> {
                     Ok(()) => self.take_token(),
                     Err(_) => auth_is_there = false,
                 },
+                Some(answer) = self.inventory.recv() => drop(answer.send(self.kept())),
                 Some(landed) = self.flights.next() => self.land_all(landed),
                 Some(expired) = self.timers.next() => {
                     let request = expired.into_inner();
@@ -151,6 +193,7 @@ impl<F: Fetch> Store<F> {
                 }
             });
         }
+        let mut fresh = Vec::new();
         for request in wanted {
             if let Some(slot) = self.slots.get_mut(&request) {
                 slot.places = places.remove(&request).unwrap_or_default();
@@ -160,11 +203,10 @@ impl<F: Fetch> Store<F> {
             let places = places.remove(&request).unwrap_or_default();
             let slot = Slot { entry: Entry::new(), timer: None, serial: self.serial, places };
             self.slots.insert(request.clone(), slot);
-            if let Some(current) = self.current {
-                let event =
-                    EntryEvent::Token { generation: current.generation, dead: false, old_expires: None };
-                self.feed(&request, event);
-            }
+            fresh.push(request);
+        }
+        if let Some(Current { generation, .. }) = self.current {
+            self.begin(fresh, &EntryEvent::Token { generation, dead: false, old_expires: None });
         }
     }
 
@@ -173,27 +215,28 @@ impl<F: Fetch> Store<F> {
         if state.token().is_none() {
             return;
         }
-        let (now, wall) = (self.clock.now(), self.clock.wall());
-        let expires = state.login.as_ref().and_then(|login| login.expires);
-        let expires =
-            expires.map(|end| now + end.duration_since(wall).unwrap_or_default().min(LONGEST_SLEEP));
-        let current = Current { generation: state.generation(), expires };
+        let now = self.clock.now();
+        let current = Current::of(&state, self.clock);
         let old = self.current.replace(current).filter(|old| old.generation != current.generation);
         if old.is_none() && self.started {
             return;
         }
         self.started = true;
+        if state.login.as_ref().is_none_or(|login| !login.handed_over) {
+            // What was left hangs off a token that is not in use.
+            self.handed = Handed::default();
+        }
+        let outgrown = std::mem::take(&mut self.outgrown);
         let event = EntryEvent::Token {
             generation: current.generation,
             dead: old.is_some_and(|old| {
-                self.refused == Some(old.generation) || old.expires.is_some_and(|end| end <= now)
+                (self.refused == Some(old.generation) && !outgrown)
+                    || old.expires.is_some_and(|end| end <= now)
             }),
             old_expires: old.and_then(|old| old.expires),
         };
         let requests: Vec<SecretRequest> = self.slots.keys().cloned().collect();
-        for request in requests {
-            self.feed(&request, event.clone());
-        }
+        self.begin(requests, &event);
     }
 
     /// Takes one answer and all others that are already there, then publishes once.
@@ -202,10 +245,13 @@ impl<F: Fetch> Store<F> {
         while let Some(Some(next)) = futures_util::FutureExt::now_or_never(self.flights.next()) {
             landed.push(next);
         }
-        let mut news = Vec::new();
+        let (mut news, mut stirs) = (Vec::new(), false);
         for (request, serial, result) in landed {
             let Some(slot) = self.slots.get(&request).filter(|slot| slot.serial == serial) else { continue };
-            note(&request, &result, slot.entry.is_renewing());
+            let is_renewal = slot.entry.is_renewing();
+            note(&request, &result, is_renewal);
+            stirs |= is_renewal && result.is_ok();
+            let result = result.map_err(|failure| self.judged(failure, is_renewal));
             self.feed(&request, EntryEvent::Answered(result));
             if let Some(slot) = self.slots.get(&request) {
                 news.push((request, slot.entry.good().cloned(), failed_view(&slot.entry)));
@@ -216,6 +262,7 @@ impl<F: Fetch> Store<F> {
                 if let Some(secret) = good
                     && !answers.get(&request).is_some_and(|known| same_meaning(&known.secret, &secret))
                 {
+                    stirs = true;
                     answers.insert(request.clone(), Held { secret, since: generation });
                 }
                 match failed {
@@ -224,6 +271,9 @@ impl<F: Fetch> Store<F> {
                 };
             }
         });
+        if stirs {
+            self.stir();
+        }
     }
 
     fn feed(&mut self, request: &SecretRequest, event: EntryEvent) {

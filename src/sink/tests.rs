@@ -57,6 +57,8 @@ fn login(token: &str, generation: u64) -> TokenState {
         token: Token::new(token),
         accessor: String::new(),
         generation,
+        issued: std::time::SystemTime::UNIX_EPOCH,
+        handed_over: false,
         ttl: Duration::ZERO,
         expires: None,
         renewable: false,

@@ -1,6 +1,6 @@
 //! What the answers to logins and look-ups grant.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::{LoginError, machine::Grant};
 use crate::vault::{
@@ -19,6 +19,8 @@ pub(super) struct Granted {
     pub(super) renewable: bool,
     pub(super) policies: Vec<String>,
     pub(super) wrapped: Option<WrapInfo>,
+    /// It was handed over; this is when its login was.
+    pub(super) adopted: Option<SystemTime>,
 }
 
 impl Granted {
@@ -37,6 +39,7 @@ impl Granted {
                 renewable: false,
                 policies: Vec::new(),
                 wrapped: Some(info),
+                adopted: None,
             });
         }
         let auth = answer.auth.ok_or(LoginError::Unusable("auth block"))?;
@@ -52,6 +55,7 @@ impl Granted {
             renewable,
             policies: auth.policies,
             wrapped: None,
+            adopted: None,
         })
     }
 
@@ -64,7 +68,16 @@ impl Granted {
         let ends = data.get("expire_time").is_some_and(|time| *time != Value::Null);
         let grant = if ttl.is_zero() && ends { Grant::Ending } else { Grant::Token { ttl, renewable } };
         let accessor = data.get("accessor").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Ok(Self { grant, token, accessor, ttl, renewable, policies: Vec::new(), wrapped: None })
+        Ok(Self {
+            grant,
+            token,
+            accessor,
+            ttl,
+            renewable,
+            policies: Vec::new(),
+            wrapped: None,
+            adopted: None,
+        })
     }
 }
 

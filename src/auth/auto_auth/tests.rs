@@ -550,3 +550,62 @@ async fn a_certificate_of_the_methods_own_is_shown_at_logins_and_renewals() {
     assert!(!server.sent()[0].own, "without files of its own it is the connection of everybody");
     assert_eq!(server.sent()[0].body, r#"{"name":"web"}"#);
 }
+
+fn kept(token: &str, ends: u64) -> KeptToken {
+    KeptToken {
+        token: crate::vault::token::Token::new(token),
+        accessor: "acc".into(),
+        issued: UNIX_EPOCH + Duration::from_secs(START - 100),
+        ttl: Duration::from_secs(600),
+        expires: Some(UNIX_EPOCH + Duration::from_secs(START + ends)),
+        renewable: true,
+        policies: Vec::new(),
+    }
+}
+
+async fn run_with(pod: &Pod, server: &Fake, kept: KeptToken, seconds: u64) -> Handle {
+    let (task, handle) = pod.start(server);
+    let task = task.begin_with(Some(kept));
+    tokio::time::timeout(Duration::from_secs(seconds), task.run()).await.unwrap_err();
+    handle
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_handed_over_saves_the_login() {
+    let server = Fake::new([auth("hvs.kept", 1000, true), auth("hvs.kept", 1000, true)]);
+    let handle = run_with(&pod(), &server, kept("hvs.kept", 500), 800).await;
+    assert_eq!(server.times(), at(&[(0, RENEW), (365, RENEW)]), "checked at once, then as any other");
+    let login = handle.token.borrow().login.clone().unwrap();
+    assert!(login.handed_over && login.generation == 1 && login.token.expose() == "hvs.kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_one_costs_one_question_and_one_past_its_end_not_even_that() {
+    let server = Fake::new([token_status(403, "invalid token"), auth("hvs.new", 1000, true)]);
+    let handle = run_with(&pod(), &server, kept("hvs.kept", 500), 100).await;
+    assert_eq!(server.times(), at(&[(0, RENEW), (0, LOGIN)]));
+    assert!(!handle.token.borrow().login.as_ref().unwrap().handed_over);
+    let server = Fake::new([auth("hvs.new", 1000, true)]);
+    run_with(&pod(), &server, kept("hvs.kept", 0), 100).await;
+    assert_eq!(server.times(), at(&[(100, LOGIN)]), "where the test's clock stands by then");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_can_not_say_is_asked_again_with_the_logins_waits() {
+    let server = Fake::new([token_status(503, "x"), token_status(500, "x"), auth("hvs.kept", 1000, true)]);
+    run_with(&pod(), &server, kept("hvs.kept", 500), 100).await;
+    assert_eq!(
+        server.times().iter().map(|(_, path)| path.as_str()).collect::<Vec<_>>(),
+        [RENEW, RENEW, RENEW]
+    );
+    assert_eq!(server.times()[1].0, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_file_says_which_token_counts() {
+    let data = r#"{"data":{"ttl":1000,"renewable":true,"expire_time":"2030-01-01T00:00:00Z"}}"#;
+    let server = Fake::new([secret(data)]);
+    let handle = run_with(&pod().token_file("hvs.mine"), &server, kept("hvs.other", 500), 100).await;
+    assert_eq!(server.times(), at(&[(0, LOOKUP)]));
+    assert_eq!(handle.token.borrow().login.as_ref().unwrap().token.expose(), "hvs.mine");
+}

@@ -12,7 +12,7 @@ use crate::{
     problem::{Problem, nearest},
 };
 
-const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+pub(super) const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 pub(super) fn kubernetes(raw: &RawMethod, findings: &mut Findings) -> Option<MethodKind> {
     unknown_settings(raw, &["role", "token_path"], findings);

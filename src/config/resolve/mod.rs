@@ -3,6 +3,7 @@
 mod auto_auth;
 mod cross;
 mod group;
+mod handover;
 mod log;
 mod method;
 mod server;
@@ -79,6 +80,7 @@ fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Result
         log: log::resolve(&raw.log, &mut findings),
         init_deadline: raw.own.init_deadline.as_ref().map(|said| said.value).filter(|time| !time.is_zero()),
         revoke_on_exit: value_or(&raw.own.revoke_on_exit, false),
+        handover: handover::resolve(&raw, &mut findings),
         warnings: Vec::new(),
     };
     let mut warnings = raw.warnings;

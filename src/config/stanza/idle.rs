@@ -8,7 +8,7 @@ use super::{
 use crate::{
     config::{
         hcl::Kind,
-        raw::{RawExec, RawIdle, RawTokenUse},
+        raw::{RawExec, RawIdle, RawPersist, RawTokenUse},
     },
     origin::Sourced,
     problem::Problem,
@@ -22,8 +22,10 @@ pub(super) fn read(cx: &mut Context<'_>, top: &Block<'_>) -> RawIdle {
     for listener in &listeners {
         unknown_keys(cx, listener);
     }
+    let (cache, persist) = cache(cx, top);
     RawIdle {
-        cache: cache(cx, top),
+        cache,
+        persist,
         api_proxy: token_use(cx, top, "api_proxy", &schema::API_PROXY),
         listeners: listeners.iter().map(|listener| cx.origin(listener.pos)).collect(),
         env_templates: env_templates(cx, top),
@@ -54,13 +56,17 @@ fn token_use(
     Some(RawTokenUse { origin: cx.origin(block.pos), use_auto_auth_token })
 }
 
-fn cache(cx: &mut Context<'_>, top: &Block<'_>) -> Option<RawTokenUse> {
-    let cache = token_use(cx, top, "cache", &schema::CACHE)?;
-    let block = top.blocks(cx, "cache", &schema::CACHE).into_iter().next()?;
-    if let Some(persist) = block.only(cx, "persist", &schema::PERSIST) {
+fn cache(cx: &mut Context<'_>, top: &Block<'_>) -> (Option<RawTokenUse>, Option<RawPersist>) {
+    let cache = token_use(cx, top, "cache", &schema::CACHE);
+    let block = top.blocks(cx, "cache", &schema::CACHE).into_iter().next();
+    let persist = block.and_then(|block| block.only(cx, "persist", &schema::PERSIST)).map(|persist| {
         unknown_keys(cx, &persist);
-    }
-    Some(cache)
+        RawPersist {
+            path: persist.text(cx, "path"),
+            service_account_token_file: persist.text(cx, "service_account_token_file"),
+        }
+    });
+    (cache, persist)
 }
 
 fn env_templates(cx: &mut Context<'_>, top: &Block<'_>) -> Vec<Sourced<String>> {

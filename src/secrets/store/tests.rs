@@ -15,7 +15,7 @@ use crate::{
 
 /// A server that writes down what is asked, and answers when and as the test says.
 #[derive(Clone, Default)]
-struct Fake(Arc<Mutex<FakeState>>);
+pub(super) struct Fake(Arc<Mutex<FakeState>>);
 
 /// Where the answer goes, and the token that the request was sent with.
 type Waiting = (oneshot::Sender<Result<Answer, Failure>>, u64);
@@ -40,11 +40,11 @@ impl Fake {
         wait.await.unwrap()
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         self.0.lock().unwrap().asked.clone()
     }
 
-    fn answer(&self, what: &str, answer: Result<Secret, FailureClass>) {
+    pub(super) fn answer(&self, what: &str, answer: Result<Secret, FailureClass>) {
         let waiting = self.0.lock().unwrap().waiting.get_mut(what).and_then(Vec::pop);
         let (waiting, token) = waiting.unwrap_or_else(|| panic!("nobody asked for {what}"));
         let answer = answer
@@ -73,11 +73,13 @@ fn request(path: &str) -> SecretRequest {
     SecretRequest { auth: AuthId::default(), namespace: None, verb: Verb::Read, path, params }
 }
 
-fn token(generation: u64, seconds: u64, clock: Clock) -> TokenState {
+pub(super) fn token(generation: u64, seconds: u64, clock: Clock) -> TokenState {
     let login = Login {
         token: Token::new("hvs.x"),
         accessor: String::new(),
         generation,
+        issued: clock.wall(),
+        handed_over: false,
         ttl: Duration::from_secs(seconds),
         expires: Some(clock.wall() + Duration::from_secs(seconds)),
         renewable: true,
@@ -87,17 +89,21 @@ fn token(generation: u64, seconds: u64, clock: Clock) -> TokenState {
     TokenState { login: Some(Arc::new(login)), ..TokenState::default() }
 }
 
-struct Bench {
-    server: Fake,
-    clock: Clock,
-    tokens: watch::Sender<TokenState>,
-    handle: StoreHandle,
+pub(super) struct Bench {
+    pub(super) server: Fake,
+    pub(super) clock: Clock,
+    pub(super) tokens: watch::Sender<TokenState>,
+    pub(super) handle: StoreHandle,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Bench {
+    pub(super) fn start() -> Self {
+        Self::start_with(Handed::default())
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the test plays the agent")]
-    fn start() -> Self {
+    pub(super) fn start_with(handed: Handed) -> Self {
         let clock = Clock::starting_at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000));
         let settings = Settings {
             rules: Rules {
@@ -113,36 +119,36 @@ impl Bench {
         let server = Fake::default();
         server.0.lock().unwrap().tokens = Some(watched.clone());
         let (store, handle) = Store::new(server.clone(), clock, settings, watched);
-        let task = tokio::spawn(store.run());
+        let task = tokio::spawn(store.begin_with(handed).run());
         Self { server, clock, tokens, handle, task }
     }
 
-    async fn want(&self, paths: &[&str]) {
+    pub(super) async fn want(&self, paths: &[&str]) {
         let wanted: BTreeSet<SecretRequest> = paths.iter().map(|path| request(path)).collect();
         self.handle.wants.send(wanted.into()).await.unwrap();
         self.settle().await;
     }
 
     /// Lets everything that is ready happen; paused time stands still meanwhile.
-    async fn settle(&self) {
+    pub(super) async fn settle(&self) {
         for _ in 0..50 {
             tokio::task::yield_now().await;
         }
     }
 
-    async fn pass(&self, seconds: u64) {
+    pub(super) async fn pass(&self, seconds: u64) {
         for _ in 0..seconds {
             tokio::time::advance(Duration::from_secs(1)).await;
             self.settle().await;
         }
     }
 
-    fn has(&self, path: &str) -> bool {
+    pub(super) fn has(&self, path: &str) -> bool {
         self.handle.snapshot.borrow().get(&request(path)).is_some()
     }
 }
 
-fn leased(seconds: i64) -> Secret {
+pub(super) fn leased(seconds: i64) -> Secret {
     Secret { lease_id: "l".into(), lease_duration: seconds, renewable: true, ..Secret::default() }
 }
 

@@ -1,0 +1,114 @@
+//! What the store takes over from an earlier run, and what it tells the next.
+
+use std::time::{Duration, SystemTime};
+
+use tracing::{debug, info};
+
+use super::{Current, Failure, FailureClass, Held, Slot, Store};
+use crate::{
+    auth::TokenState,
+    cache::KeptAnswer,
+    secrets::{
+        entry::EntryEvent,
+        fetch::Fetch,
+        handed::{self, Handed},
+        request::SecretRequest,
+    },
+};
+
+/// A login older than this may have had other rights than one of now. So a request that is refused with a token that
+/// was handed over is worth a new login before the refusal counts; sooner than that, a run that ends and starts
+/// again and again would log in each time.
+const OUTDATED: Duration = Duration::from_secs(10 * 60);
+
+impl<F: Fetch> Store<F> {
+    /// Gives the store answers to begin with. They count if the token comes with them.
+    #[must_use]
+    pub fn begin_with(mut self, handed: Handed) -> Self {
+        self.handed = handed;
+        self
+    }
+
+    /// Starts requests: with what was handed over, else by asking.
+    pub(super) fn begin(&mut self, requests: Vec<SecretRequest>, event: &EntryEvent) {
+        let mut adopted = Vec::new();
+        for request in requests {
+            if self.adopt(&request) {
+                adopted.push(request);
+            } else {
+                self.feed(&request, event.clone());
+            }
+        }
+        if adopted.is_empty() {
+            return;
+        }
+        info!(target: "agent.store", secrets = adopted.len(), "went on with secrets that were handed over");
+        let slots = &self.slots;
+        self.publish(|generation, answers, _| {
+            for request in adopted {
+                if let Some(secret) = slots.get(&request).and_then(|slot| slot.entry.good().cloned()) {
+                    answers.insert(request, Held { secret, since: generation });
+                }
+            }
+        });
+        self.stir();
+    }
+
+    fn adopt(&mut self, request: &SecretRequest) -> bool {
+        let Some(token) = self.current.map(|current| current.generation) else { return false };
+        if self.slots.get(request).is_none_or(|slot| slot.entry.good().is_some()) {
+            return false;
+        }
+        let Some(carried) = self.handed.take(request, self.clock) else { return false };
+        debug!(target: "agent.store", %request, "secret was handed over");
+        let unit = self.chance.unit();
+        let Some(slot) = self.slots.get_mut(request) else { return false };
+        let effect = slot.entry.adopt(carried, token, unit);
+        self.carry_out(request, effect);
+        true
+    }
+
+    /// All that the next run would have to know.
+    pub(super) fn kept(&self) -> Vec<KeptAnswer> {
+        let now = self.clock.now();
+        let kept = |(request, slot): (&SecretRequest, &Slot)| {
+            Some(handed::keep(request, slot.entry.carried(now)?, self.clock))
+        };
+        self.slots.iter().filter_map(kept).collect()
+    }
+
+    /// There is more to tell the next run than before.
+    pub(super) fn stir(&self) {
+        self.stirred.send_modify(|count| *count += 1);
+    }
+
+    /// A refusal of a token that may have the rights of long ago counts against the token first.
+    pub(super) fn judged(&mut self, mut failure: Failure, is_renewal: bool) -> Failure {
+        let outdated = self.current.is_some_and(|current| current.outdated);
+        if outdated && !is_renewal && failure.class == FailureClass::Denied {
+            failure.class = FailureClass::InvalidToken;
+            self.outgrown = true;
+        }
+        failure
+    }
+}
+
+/// Whether a token's rights may be those of long ago.
+pub(super) fn is_outdated(state: &TokenState, now: SystemTime) -> bool {
+    state.login.as_ref().is_some_and(|login| {
+        login.handed_over && now.duration_since(login.issued).is_ok_and(|age| age > OUTDATED)
+    })
+}
+
+impl Current {
+    pub(super) fn of(state: &TokenState, clock: crate::clock::Clock) -> Self {
+        let (now, wall) = (clock.now(), clock.wall());
+        let expires = state.login.as_ref().and_then(|login| login.expires);
+        let expires =
+            expires.map(|end| now + end.duration_since(wall).unwrap_or_default().min(super::LONGEST_SLEEP));
+        Self { generation: state.generation(), expires, outdated: is_outdated(state, wall) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    auth::TokenState,
+    secrets::{
+        entry::FailureClass,
+        handed::Handed,
+        store::tests::{Bench, leased, token},
+    },
+    vault::secret::Secret,
+};
+
+fn handed_over(mut state: TokenState, age: u64) -> TokenState {
+    let login = Arc::make_mut(state.login.as_mut().unwrap());
+    login.handed_over = true;
+    login.issued -= Duration::from_secs(age);
+    state
+}
+
+/// What a run knows that has read a static secret and a lease.
+async fn kept(bench: &Bench) -> Handed {
+    bench.tokens.send(token(1, 36_000, bench.clock)).unwrap();
+    bench.want(&["kv/a", "db/b"]).await;
+    bench.server.answer("read kv/a", Ok(Secret::default()));
+    bench.server.answer("read db/b", Ok(leased(36_000)));
+    bench.settle().await;
+    let kept = bench.handle.inventory.take().await;
+    assert_eq!(kept.len(), 2);
+    Handed::new(kept)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_handed_over_with_the_token_is_not_asked_for_until_it_is_due() {
+    let first = Bench::start();
+    let second = Bench::start_with(kept(&first).await);
+    second.want(&["kv/a"]).await;
+    second.tokens.send(handed_over(token(1, 36_000, second.clock), 5)).unwrap();
+    second.settle().await;
+    assert!(second.has("kv/a"));
+    second.want(&["kv/a", "db/b", "kv/other"]).await;
+    assert!(second.has("db/b"), "also what is wanted later");
+    assert_eq!(second.server.asked(), ["read kv/other"]);
+    second.pass(290).await;
+    assert_eq!(second.server.asked()[1..], ["read kv/a"], "its own time has come");
+    let mut again = second.handle.inventory.take().await;
+    again.sort_by_key(|kept| kept.path.clone());
+    assert_eq!(again[0].path.as_str(), "db/b");
+    assert!(again[0].renew && again[0].lease.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_another_token_nothing_counts() {
+    let first = Bench::start();
+    let second = Bench::start_with(kept(&first).await);
+    second.want(&["kv/a", "db/b"]).await;
+    second.tokens.send(token(1, 36_000, second.clock)).unwrap();
+    second.settle().await;
+    let mut asked = second.server.asked();
+    asked.sort();
+    assert_eq!(asked, ["read db/b", "read kv/a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_counts_against_an_old_token_first_and_its_leases_live_on() {
+    for (age, heals) in [(5, false), (3600, true)] {
+        let first = Bench::start();
+        let mut second = Bench::start_with(kept(&first).await);
+        second.tokens.send(handed_over(token(1, 36_000, second.clock), age)).unwrap();
+        second.want(&["db/b", "kv/new"]).await;
+        second.server.answer("read kv/new", Err(FailureClass::Denied));
+        second.settle().await;
+        assert_eq!(second.handle.heal.try_recv().is_ok(), heals, "{age} s old");
+        if heals {
+            second.tokens.send(token(2, 36_000, second.clock)).unwrap();
+            second.settle().await;
+            second.server.answer("read kv/new", Err(FailureClass::Denied));
+            second.settle().await;
+            assert!(second.handle.heal.try_recv().is_err(), "a fresh login settles it");
+            assert_eq!(second.server.asked(), ["read kv/new", "read kv/new"], "the lease is not read anew");
+        }
+    }
+}
