@@ -12,6 +12,7 @@
 mod agent;
 mod conformance;
 mod connection;
+mod crash;
 mod demo;
 mod handover;
 mod harness;

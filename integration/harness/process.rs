@@ -101,6 +101,17 @@ impl Run {
         self
     }
 
+    /// Another run under strace: these calls go to the file `log`, and one may be tampered with.
+    pub fn traced(mut run: Self, log: &str, calls: &[&str], inject: Option<&str>) -> Self {
+        let program = std::mem::replace(&mut run.program, "strace".into()).display().to_string();
+        let mut before = ["-f", "-qq", "-y", "-s", "0", "-o", log].map(str::to_owned).to_vec();
+        before.push(format!("--trace={}", calls.join(",")));
+        before.extend(inject.map(|inject| format!("--inject={inject}")));
+        before.extend(["--".to_owned(), program]);
+        run.args.splice(0..0, before);
+        run
+    }
+
     /// With this file instead of `/etc/resolv.conf`; needs the right to mount.
     pub fn resolv_conf(mut self, file: &str) -> Self {
         let program = std::mem::replace(&mut self.program, "/usr/bin/unshare".into()).display().to_string();
