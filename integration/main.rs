@@ -14,6 +14,7 @@ mod conformance;
 mod connection;
 mod crash;
 mod demo;
+mod endings;
 mod handover;
 mod harness;
 mod image;

@@ -11,6 +11,7 @@ pub mod host;
 pub mod outcome;
 pub mod plan;
 pub mod reconcile;
+mod revoke;
 pub mod status;
 pub mod tasks;
 pub mod upstream;

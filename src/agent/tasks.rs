@@ -1,6 +1,6 @@
 //! A run: the tasks side by side, the loop in front of them, and the end in order.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::{
     sync::{mpsc, watch},
@@ -15,6 +15,7 @@ use super::{
     handover::{End, Place},
     outcome::Outcome,
     reconcile::Reconcile,
+    revoke,
 };
 use crate::{
     auth::{Handle, TokenState, auto_auth::AutoAuth},
@@ -31,15 +32,8 @@ use crate::{
         handed::Handed,
         store::Store,
     },
-    vault::{
-        client::{Body, Call, Product},
-        gate::Gate,
-    },
     watch::Watch,
 };
-
-/// Time to revoke the own token at the end.
-const REVOKE_BUDGET: Duration = Duration::from_secs(2);
 
 /// Runs until the end and cleans up; `reload` is called at each SIGHUP. Needs a current-thread runtime with I/O and
 /// time.
@@ -67,14 +61,14 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
         place.map(|place| place.keep(&mut tasks, parts.clock, token.clone(), store_handle.inventory.clone()));
     // The store is asked once more when the loop in front of it is over.
     let store_stays = store_handle.wants.clone();
-    if let Some(handle) = handle {
+    if let Some(handle) = handle.clone() {
         tasks.spawn(heal(handle, store_handle.heal));
     }
     announce(&parts.config);
     for trouble in &parts.broken {
         error!(target: "agent", "{trouble}");
     }
-    let revoke = parts.config.revoke_on_exit;
+    let revoke = revoke::asked_for(&parts.config);
     let service_manager = parts.service_manager.clone();
     let gate = parts.gate.clone();
     let deadline = parts.config.init_deadline.map(|limit| parts.clock.now() + limit);
@@ -97,6 +91,10 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
         outcome = a_panic_of(&mut tasks) => outcome,
     };
     service_manager.notify(State::Stopping);
+    let start = parts.clock.now();
+    if let Some(handle) = handle.filter(|_| revoke) {
+        revoke::no_login_under_way(handle).await;
+    }
     let lives_on = match ending {
         Some(ending) => ending.with(end(&outcome, revoke)).await,
         None => false,
@@ -104,7 +102,7 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
     drop(store_stays);
     tasks.shutdown().await;
     if revoke && !lives_on && !matches!(outcome, Outcome::Done { .. }) {
-        revoke_own_token(&gate, &token).await;
+        revoke::own_token(&gate, &token, start).await;
     }
     drop(pid_file);
     drop(signals);
@@ -196,17 +194,4 @@ async fn a_panic_of(tasks: &mut JoinSet<()>) -> Outcome {
         }
     }
     std::future::pending().await
-}
-
-async fn revoke_own_token(gate: &Gate, token: &watch::Receiver<TokenState>) {
-    let state = token.borrow().clone();
-    let Some(token) = state.token() else { return };
-    let call = Call::write("auth/token/revoke-self", Body::json(&serde_json::json!({})), Product::Agent)
-        .token(token)
-        .namespace(state.namespace.as_ref());
-    match tokio::time::timeout(REVOKE_BUDGET, gate.upstream().send(&call)).await {
-        Ok(Ok(_)) => info!(target: "agent", "revoked our own token"),
-        Ok(Err(trouble)) => warn!(target: "agent", error = chain(&trouble), "can't revoke our own token"),
-        Err(_) => warn!(target: "agent", "no time left to revoke our own token, it lives until it expires"),
-    }
 }

@@ -76,6 +76,8 @@ pub struct AutoAuth<S: Server> {
     clock: Clock,
     chance: Chance,
     publish: watch::Sender<TokenState>,
+    /// Whether a login is on its way, whose token nobody knows yet.
+    under_way: watch::Sender<bool>,
     events: mpsc::Receiver<Event>,
     /// Logins in a row for which there was nothing to log in with.
     empty_handed: u32,
@@ -98,6 +100,7 @@ impl<S: Server> AutoAuth<S> {
         let state =
             TokenState { identity: AuthId::default(), namespace: method.namespace.clone(), login: None };
         let (publish, token) = watch::channel(state);
+        let (under_way, logging_in) = watch::channel(false);
         // A few kinds of news, and one of each says all.
         let (sender, events) = mpsc::channel(8);
         let login = Method::new(method);
@@ -111,12 +114,13 @@ impl<S: Server> AutoAuth<S> {
             clock,
             chance,
             publish,
+            under_way,
             events,
             empty_handed: 0,
             refused: false,
             kept: None,
         };
-        (task, Handle { token, events: sender })
+        (task, Handle { token, logging_in, events: sender })
     }
 
     /// Logs in, renews, logs in again, until it is dropped.
@@ -196,13 +200,15 @@ impl<S: Server> AutoAuth<S> {
     async fn login(&mut self) -> Result<(), AutoAuthError> {
         tracing::info!(target: HANDLER, "authenticating");
         let mut claims = None;
-        match self.try_login(&mut claims).await {
+        let result = match self.try_login(&mut claims).await {
             Ok(granted) => {
                 self.grant(granted);
                 Ok(())
             }
             Err(error) => self.login_failed(error, claims.as_ref()),
-        }
+        };
+        self.under_way.send_replace(false);
+        result
     }
 
     async fn try_login(&mut self, claims: &mut Option<Claims>) -> Result<Granted, LoginError> {
@@ -247,6 +253,7 @@ impl<S: Server> AutoAuth<S> {
                 let call = Call::write(&path, body, Product::AutoAuth)
                     .namespace(namespace.as_ref())
                     .wrap_ttl(self.config.wrap_ttl);
+                self.under_way.send_replace(true);
                 let answer = self.server.send(pass, &path, &call, own).await?;
                 Granted::from_login(answer.unwrap_or_default(), !self.config.wrap_ttl.is_zero())
             }

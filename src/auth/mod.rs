@@ -113,6 +113,7 @@ impl fmt::Debug for Login {
 pub struct Handle {
     /// The latest login.
     pub token: watch::Receiver<TokenState>,
+    logging_in: watch::Receiver<bool>,
     events: mpsc::Sender<auto_auth::Event>,
 }
 
@@ -122,6 +123,12 @@ impl Handle {
     pub fn token_refused(&self, generation: u64) {
         // A full queue already holds such news.
         let _ = self.events.try_send(auto_auth::Event::Refused { generation });
+    }
+
+    /// Waits until no login is on its way. Whoever ends before that leaves a token behind that nobody knows.
+    pub async fn settled(&mut self) {
+        // Without the task there is no login either.
+        let _ = self.logging_in.wait_for(|is_under_way| !is_under_way).await;
     }
 
     /// The method's credentials changed: log in again, if the configuration wants that.
