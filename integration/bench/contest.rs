@@ -51,6 +51,8 @@ impl Side {
 pub(crate) struct Contest<'a> {
     /// The server of all.
     pub server: &'a Server,
+    /// What it is, for the title.
+    pub kind: &'static str,
     /// How many templates.
     pub templates: usize,
     /// Most rounds.
@@ -87,7 +89,8 @@ impl Contest<'_> {
                 env::current_exe().map_err(|trouble| trouble.to_string())?.into(),
                 floor::COMMAND.into(),
                 self.server.address.to_string().into(),
-                self.server.jwt().into(),
+                self.server.role_id().into(),
+                self.server.secret_id().into(),
                 folder.clone().into(),
                 self.templates.to_string().into(),
                 connections.to_string().into(),
@@ -106,7 +109,10 @@ impl Contest<'_> {
 
     fn table(&self, sides: &[Side], costs: &[Vec<Cost>], rounds: usize) -> Table {
         let plural = if self.templates == 1 { "" } else { "s" };
-        let title = format!("once, {} template{plural}: median (min–max) of {rounds} rounds", self.templates);
+        let title = format!(
+            "once, {} template{plural}, {}: median (min–max) of {rounds} rounds",
+            self.templates, self.kind
+        );
         let mut table = Table::new(&title, &["", "wall ms", "CPU ms", "peak RSS MB", "wall × floor"]);
         let wall = |costs: &[Cost]| table::median(&costs.iter().map(|cost| cost.wall).collect::<Vec<_>>());
         let floors = sides.iter().zip(costs).filter(|(side, _)| matches!(side, Side::Floor { .. }));

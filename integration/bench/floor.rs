@@ -10,15 +10,17 @@ use crate::{server, wire::Wire};
 /// The word that makes this program the floor.
 pub(crate) const COMMAND: &str = "floor";
 
-/// `ADDRESS JWT-FILE FOLDER TEMPLATES CONNECTIONS`.
+/// `ADDRESS ROLE-ID-FILE SECRET-ID-FILE FOLDER TEMPLATES CONNECTIONS`.
 pub(crate) fn run(args: &[&str]) -> ExitCode {
-    let [address, jwt, folder, templates, connections] = args else { return ExitCode::FAILURE };
+    let [address, role_id, secret_id, folder, templates, connections] = args else {
+        return ExitCode::FAILURE;
+    };
     let (Ok(address), Ok(templates), Ok(connections)) =
         (address.parse(), templates.parse(), connections.parse())
     else {
         return ExitCode::FAILURE;
     };
-    match work(address, Path::new(jwt), Path::new(folder), (templates, connections)) {
+    match work(address, [role_id, secret_id], Path::new(folder), (templates, connections)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
             eprintln!("floor: {trouble}");
@@ -29,13 +31,12 @@ pub(crate) fn run(args: &[&str]) -> ExitCode {
 
 fn work(
     address: SocketAddr,
-    jwt: &Path,
+    [role_id, secret_id]: [&str; 2],
     folder: &Path,
     (templates, connections): (usize, usize),
 ) -> io::Result<()> {
-    let jwt = fs::read_to_string(jwt)?;
-    let login = Wire::connect(address, "")?
-        .post("/v1/auth/kubernetes/login", &json!({ "role": server::ROLE, "jwt": jwt.trim() }))?;
+    let ids = json!({ "role_id": fs::read_to_string(role_id)?, "secret_id": fs::read_to_string(secret_id)? });
+    let login = Wire::connect(address, "")?.post("/v1/auth/approle/login", &ids)?;
     let token = login["auth"]["client_token"].as_str().unwrap_or_default();
     let share = |first: usize| -> io::Result<()> {
         let mut wire = Wire::connect(address, token)?;

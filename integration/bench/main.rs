@@ -1,8 +1,9 @@
 //! Prints what decant costs beside the least possible work and a peer, all against one server, in turns.
 //!
 //! `cargo bench --bench figures` runs everything, `cargo bench --bench figures -- --quick 100` one size.
-//! `PEER_BIN` names a peer that reads the same configuration file, `DECANT_BIN` another build of decant; without it
-//! the release build of the image is made and used. Nothing here fails because something is slow: figures gate no test.
+//! `PEER_BIN` names a peer that reads the same configuration file, `BAO_BIN` or `VAULT_BIN` a real server to ask as
+//! well, `DECANT_BIN` another build of decant; without it the release build of the image is made and used. Nothing here
+//! fails because something is slow: figures gate no test.
 //! `docs/performance.md` explains what the columns mean.
 #![expect(
     clippy::disallowed_methods,
@@ -97,7 +98,7 @@ fn figures(extent: &Extent) -> Result<(), String> {
     // Before the time begins to count: a build from clean takes longer than all figures.
     let ours = product::binary()?;
     let started = Instant::now();
-    let peer = env::var_os("PEER_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let peer = named(&["PEER_BIN"]);
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     println!("\n{cores} cores, load before the run {}", load());
     if peer.is_none() {
@@ -106,19 +107,31 @@ fn figures(extent: &Extent) -> Result<(), String> {
     println!("\n{}", product::sizes(&ours, peer.as_deref())?);
     let most =
         extent.once.iter().map(|(size, _)| *size).chain(extent.stay.iter().copied()).max().unwrap_or(1);
-    let server = Server::start(&product::server(), most)?;
+    let server = Server::dev(&product::server(), most)?;
     let mut sides = vec![Side::program("decant", &ours)];
     sides.extend(peer.as_deref().map(|peer| Side::program("peer", peer)));
     sides.extend([Side::Floor { connections: 1 }, Side::Floor { connections: 8 }]);
-    for &(templates, rounds) in &extent.once {
-        let left = BUDGET.saturating_sub(started.elapsed());
-        if left.is_zero() {
-            println!("*** SKIPPED: {templates} templates once, the time for all figures is used up. ***\n");
-            continue;
-        }
-        let contest = Contest { server: &server, templates, rounds, limit: left / 2 };
-        println!("{}", contest.run(&sides)?);
+    let mut servers = vec![("decant dev", &server)];
+    let real = named(&["BAO_BIN", "VAULT_BIN"]).map(|binary| Server::real(&binary, most)).transpose()?;
+    match &real {
+        Some(real) => servers.push(("a real server", real)),
+        None => println!("*** SKIPPED: no real server, because neither BAO_BIN nor VAULT_BIN is set. ***\n"),
     }
+    for &(templates, rounds) in &extent.once {
+        for &(kind, server) in &servers {
+            let left = BUDGET.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                println!(
+                    "*** SKIPPED: {templates} templates once, the time for all figures is used up. ***\n"
+                );
+                continue;
+            }
+            let contest = Contest { server, kind, templates, rounds, limit: left / 4 };
+            println!("{}", contest.run(&sides)?);
+        }
+    }
+    // Its own timers would show up in what is looked at next.
+    drop(real);
     if BUDGET.saturating_sub(started.elapsed()) < extent.settle + extent.window {
         println!("*** SKIPPED: runs that stay, the time for all figures is used up. ***\n");
     } else {
@@ -129,6 +142,12 @@ fn figures(extent: &Extent) -> Result<(), String> {
     }
     println!("took {:.0} s, load after the run {}", started.elapsed().as_secs_f64(), load());
     Ok(())
+}
+
+/// The program that the first of these variables with a value names.
+fn named(variables: &[&str]) -> Option<PathBuf> {
+    let mut values = variables.iter().filter_map(env::var_os);
+    values.find(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// The first of the system's load averages, so that a reader sees whether the machine was busy with something else.

@@ -1,12 +1,14 @@
-//! The one server of a run, `decant dev`, with its secrets, and the configuration files that point at it.
+//! A server of a run, `decant dev` or a real one, with its secrets, and the configuration files that point at it.
 
 use std::{
     fmt::Write as _,
     fs, io,
     io::{BufRead, BufReader},
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
@@ -16,6 +18,9 @@ use crate::wire::Wire;
 
 /// The role that everybody logs in with.
 pub(crate) const ROLE: &str = "bench";
+
+/// Time for a server to start.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// API path of a template's secret.
 pub(crate) fn path(index: usize) -> String {
@@ -44,25 +49,49 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it and puts so many secrets in.
-    pub(crate) fn start(binary: &Path, secrets: usize) -> Result<Self, String> {
+    /// `decant dev` of this binary, with so many secrets in it.
+    pub(crate) fn dev(binary: &Path, secrets: usize) -> Result<Self, String> {
+        let args = ["dev", "--listen=127.0.0.1:0", "--root-token=root"];
+        let mut server = Self::start(binary, &args)?;
+        server.address = told(&mut server.child).ok_or("decant dev did not say where it listens")?;
+        server.fill(secrets).map_err(|trouble| format!("decant dev can't be set up: {trouble}"))?;
+        Ok(server)
+    }
+
+    /// The development mode of Vault or OpenBao, with so many secrets in it.
+    pub(crate) fn real(binary: &Path, secrets: usize) -> Result<Self, String> {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let address = free.map_err(|trouble| format!("no free port: {trouble}"))?;
+        let listen = format!("-dev-listen-address={address}");
+        let args = ["server", "-dev", "-dev-root-token-id=root", "-dev-no-store-token", &listen];
+        let mut server = Self::start(binary, &args)?;
+        server.address = address;
+        let start = Instant::now();
+        while !Wire::connect(address, "").is_ok_and(|mut wire| wire.get("/v1/sys/health").is_ok()) {
+            if start.elapsed() > PATIENCE {
+                return Err(format!("{} does not start as a dev server", binary.display()));
+            }
+            sleep(Duration::from_millis(100));
+        }
+        server.fill(secrets).map_err(|trouble| format!("{} can't be set up: {trouble}", binary.display()))?;
+        Ok(server)
+    }
+
+    fn start(binary: &Path, args: &[&str]) -> Result<Self, String> {
         let no_folder = |trouble: io::Error| format!("can't make a folder: {trouble}");
         let memory = folder(Path::new("/dev/shm"));
         let files = memory.or_else(|_| folder(&std::env::temp_dir())).map_err(no_folder)?;
         let programs = folder(&std::env::temp_dir()).map_err(no_folder)?;
-        let mut child = Command::new(copy(binary, &programs, "server")?)
-            .args(["dev", "--listen=127.0.0.1:0", "--root-token=root"])
+        let child = Command::new(copy(binary, &programs, "server")?)
+            .args(args)
             .env_clear()
+            .env("HOME", programs.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|trouble| format!("decant dev: {trouble}"))?;
-        let told = address(&mut child);
-        let mut server = Self { child, address: ([127, 0, 0, 1], 0).into(), files, programs };
-        server.address = told.ok_or("decant dev did not say where it listens")?;
-        server.fill(secrets).map_err(|trouble| format!("decant dev can't be set up: {trouble}"))?;
-        Ok(server)
+            .map_err(|trouble| format!("{}: {trouble}", binary.display()))?;
+        Ok(Self { child, address: ([127, 0, 0, 1], 0).into(), files, programs })
     }
 
     /// A folder for the files of one run; the caller removes it.
@@ -77,9 +106,14 @@ impl Server {
         copy(program, &self.programs, name)
     }
 
-    /// The file with the service account's JWT.
-    pub(crate) fn jwt(&self) -> PathBuf {
-        self.files.path().join("jwt")
+    /// The file with the role ID.
+    pub(crate) fn role_id(&self) -> PathBuf {
+        self.files.path().join("role-id")
+    }
+
+    /// The file with the secret ID.
+    pub(crate) fn secret_id(&self) -> PathBuf {
+        self.files.path().join("secret-id")
     }
 
     /// Writes the configuration file that all programs get.
@@ -87,11 +121,12 @@ impl Server {
         let mut text = format!(
             "exit_after_auth = {once}\n\
              vault {{\n  address = \"http://{}\"\n}}\n\
-             auto_auth {{\n  method \"kubernetes\" {{\n    mount_path = \"auth/kubernetes\"\n    config = {{\n      \
-             role = \"{ROLE}\"\n      token_path = \"{}\"\n    }}\n  }}\n}}\n\
+             auto_auth {{\n  method \"approle\" {{\n    config = {{\n      role_id_file_path = \"{}\"\n      \
+             secret_id_file_path = \"{}\"\n      remove_secret_id_file_after_reading = false\n    }}\n  }}\n}}\n\
              template_config {{\n  exit_on_retry_failure = true\n}}\n",
             self.address,
-            self.jwt().display()
+            self.role_id().display(),
+            self.secret_id().display()
         );
         for index in 0..templates {
             let path = path(index);
@@ -111,28 +146,19 @@ impl Server {
 
     fn fill(&self, secrets: usize) -> io::Result<()> {
         let mut wire = Wire::connect(self.address, "root")?;
-        let made = wire.get("/dev/v1/jwt")?;
-        let key = &made["public_key"];
-        wire.post("/v1/sys/auth/kubernetes", &json!({ "type": "kubernetes" }))?;
-        wire.post(
-            "/v1/auth/kubernetes/config",
-            &json!({ "kubernetes_host": format!("http://{}", self.address), "kubernetes_ca_cert": key, "pem_keys": [key] }),
-        )?;
+        wire.post("/v1/sys/auth/approle", &json!({ "type": "approle" }))?;
         let policy = r#"path "secret/data/bench-*" { capabilities = ["read"] }"#;
         wire.post(&format!("/v1/sys/policies/acl/{ROLE}"), &json!({ "policy": policy }))?;
-        wire.post(
-            &format!("/v1/auth/kubernetes/role/{ROLE}"),
-            &json!({
-                "bound_service_account_names": [ROLE], "bound_service_account_namespaces": ["default"],
-                "token_policies": [ROLE], "token_ttl": "1h",
-            }),
-        )?;
+        let role = format!("/v1/auth/approle/role/{ROLE}");
+        wire.post(&role, &json!({ "token_policies": [ROLE], "token_ttl": "1h" }))?;
         for index in 0..secrets {
             let data = json!({ "user": format!("user-{index}"), "password": format!("password-{index}") });
             wire.post(&format!("/v1/{}", path(index)), &json!({ "data": data }))?;
         }
-        let made = wire.post("/dev/v1/jwt", &json!({ "namespace": "default", "service_account": ROLE }))?;
-        fs::write(self.jwt(), made["jwt"].as_str().unwrap_or_default())
+        let role_id = wire.get(&format!("{role}/role-id"))?;
+        fs::write(self.role_id(), role_id["data"]["role_id"].as_str().unwrap_or_default())?;
+        let secret_id = wire.post(&format!("{role}/secret-id"), &json!({}))?;
+        fs::write(self.secret_id(), secret_id["data"]["secret_id"].as_str().unwrap_or_default())
     }
 }
 
@@ -153,7 +179,7 @@ fn copy(program: &Path, folder: &TempDir, name: &str) -> Result<PathBuf, String>
     Ok(copy)
 }
 
-fn address(child: &mut Child) -> Option<SocketAddr> {
+fn told(child: &mut Child) -> Option<SocketAddr> {
     let lines = BufReader::new(child.stdout.take()?).lines();
     let line = lines.map_while(Result::ok).find(|line| line.starts_with("Address:"))?;
     line.split("//").nth(1)?.trim().parse().ok()
