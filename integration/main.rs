@@ -9,12 +9,14 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says what broke by ending")]
 #![expect(clippy::print_stdout, reason = "what a failed case's programs printed")]
 
+mod actions;
 mod agent;
 mod conformance;
 mod connection;
 mod crash;
 mod demo;
 mod endings;
+mod groups;
 mod handover;
 mod harness;
 mod image;

@@ -12,7 +12,7 @@ const BUNDLE: &str = "{{ with pkiCert \"pki/issue/web\" \"common_name=app.exampl
 const ISSUE: &str = "/v1/pki/issue/web";
 
 /// A root and the role `web`, which the login role `pki` may use; `more`: fields of `web`.
-fn engine(server: &Server, more: &Value) {
+pub fn engine(server: &Server, more: &Value) {
     server.ok("POST", "sys/mounts/pki", &json!({"type": "pki"}));
     server.ok(
         "POST",
@@ -42,7 +42,7 @@ fn with_key_file(pod: &Pod, path: &str, printed: &str) -> String {
 }
 
 /// Leaf and authority of a text, when the leaf's key is that in the other text; nothing while it has other parts.
-fn pair(certificates: &str, key: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+pub fn pair(certificates: &str, key: &str) -> Option<(Vec<u8>, Vec<u8>)> {
     let key_der = PrivateKeyDer::from_pem_slice(key.as_bytes()).ok()?;
     remember(key.lines().rev().nth(2)?);
     let public = rustls::crypto::ring::sign::any_supported_type(&key_der).ok()?.public_key()?.to_vec();

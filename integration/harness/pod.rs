@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::{PermissionsExt, lchown, symlink},
     path::{Path, PathBuf},
 };
 
@@ -116,6 +116,17 @@ impl Pod {
             self.annotations.iter().map(|(name, value)| format!("{name}={}", go_quoted(value))).collect();
         self.swap("podinfo", "annotations", &lines.join("\n"));
         self
+    }
+
+    /// Gives everything in the pod to this user, as `fsGroup` gives volumes to a group.
+    pub fn belongs_to(&self, user: u32) {
+        let mut all = vec![self.root.path().to_owned()];
+        while let Some(path) = all.pop() {
+            lchown(&path, Some(user), Some(user)).expect("rights of root");
+            if path.is_dir() && !path.is_symlink() {
+                all.extend(list(&path).iter().map(|name| path.join(name)));
+            }
+        }
     }
 
     /// The annotations file.

@@ -41,6 +41,7 @@ pub struct Run {
     arg0: Option<String>,
     args: Vec<String>,
     env: BTreeMap<String, String>,
+    user: Option<u32>,
     /// What it prints is searched for secrets.
     is_ours: bool,
 }
@@ -66,7 +67,14 @@ impl Run {
     /// Any program.
     pub fn program<S: Into<String>>(program: PathBuf, args: impl IntoIterator<Item = S>) -> Self {
         let env = [("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())].into();
-        Self { program, arg0: None, args: args.into_iter().map(Into::into).collect(), env, is_ours: false }
+        Self {
+            program,
+            arg0: None,
+            args: args.into_iter().map(Into::into).collect(),
+            env,
+            user: None,
+            is_ours: false,
+        }
     }
 
     /// What it prints is searched for secrets, as decant's own output is.
@@ -90,6 +98,20 @@ impl Run {
     /// One variable more.
     pub fn env(mut self, key: &str, value: impl Into<String>) -> Self {
         self.env.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Started by another program, whose arguments it ends.
+    pub fn under(mut self, starter: &[&str]) -> Self {
+        let program = std::mem::replace(&mut self.program, starter[0].into()).display().to_string();
+        let before = starter[1..].iter().map(|arg| (*arg).to_owned()).chain([program]);
+        self.args.splice(0..0, before);
+        self
+    }
+
+    /// As this user, with a group of the same number.
+    pub fn owned_by(mut self, user: u32) -> Self {
+        self.user = Some(user);
         self
     }
 
@@ -127,6 +149,10 @@ impl Run {
         let mut command = Command::new(&self.program);
         if let Some(arg0) = &self.arg0 {
             std::os::unix::process::CommandExt::arg0(&mut command, arg0);
+        }
+        if let Some(user) = self.user {
+            std::os::unix::process::CommandExt::uid(&mut command, user);
+            std::os::unix::process::CommandExt::gid(&mut command, user);
         }
         command.args(&self.args).env_clear().envs(&self.env);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

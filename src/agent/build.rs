@@ -1,6 +1,12 @@
 //! From a configuration to the parts of a run: everything that can fail fails here, before anything is served.
 
-use std::{collections::BTreeSet, ffi::OsStr, io::Read, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use thiserror::Error;
 
@@ -143,16 +149,35 @@ type Compiled = (Vec<(Arc<TemplateSpec>, Template)>, Vec<String>);
 
 fn compile(config: &Config) -> Result<Compiled, BuildError> {
     let (mut templates, mut broken, mut fatal) = (Vec::new(), Vec::new(), Vec::new());
+    let mut torn: BTreeMap<String, PathBuf> = BTreeMap::new();
     for spec in &config.templates {
         match text(spec).map(|text| Template::compile(spec, &text)) {
             Ok(Ok(template)) => templates.push((spec.clone(), template)),
             Ok(Err(error)) if config.template_config.exit_on_retry_failure && spec.error_fatal => {
                 fatal.push(error.to_string());
             }
-            Ok(Err(error)) => broken.push(error.to_string()),
+            Ok(Err(error)) => {
+                broken.push(error.to_string());
+                torn.extend(
+                    spec.group.as_ref().map(|group| (group.name.clone(), spec.destination.path.clone())),
+                );
+            }
             Err(problem) => fatal.push(problem.to_string()),
         }
     }
+    // A group is written as a whole or not at all.
+    templates.retain(|(spec, _)| {
+        let group = spec.group.as_ref().and_then(|group| torn.get_key_value(&group.name));
+        if let Some((group, other)) = group {
+            broken.push(format!(
+                "{}: {} is not written, because {} of its group `{group}` can't be rendered",
+                spec.origin,
+                spec.destination.path.display(),
+                other.display()
+            ));
+        }
+        group.is_none()
+    });
     if fatal.is_empty() { Ok((templates, broken)) } else { Err(BuildError::Templates(fatal)) }
 }
 

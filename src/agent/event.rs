@@ -103,6 +103,10 @@ pub enum Effect {
     Render(usize),
     /// Write what was rendered.
     Write(usize),
+    /// Write these together, all or none; each is answered by itself.
+    WriteGroup(Vec<usize>),
+    /// Forget what was rendered: others of the group are not there.
+    Discard(Vec<usize>),
     /// Run the actions of these templates, which were written in this pass; equal actions once.
     Run(Vec<usize>, Moment),
     /// Tell the store what is needed now.

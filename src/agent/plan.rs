@@ -2,7 +2,10 @@
 //!
 //! No file, no network, no clock. The shell around it (`reconcile`) carries the effects out and feeds the results
 //! back. Invariants that the tests hold it to: a failing template never causes work for another one; a written file
-//! is followed by each of its actions exactly once per pass; nothing wakes more than once per due time.
+//! is followed by each of its actions exactly once per pass; nothing wakes more than once per due time; the templates of
+//! a group are rendered in one pass, from the same answers, and written together or not at all.
+
+mod group;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,6 +15,7 @@ use std::{
 
 use tokio::time::Instant;
 
+use self::group::Group;
 use super::{
     event::{Effect, Event, Rendered, Written},
     outcome::Outcome,
@@ -45,6 +49,7 @@ const LAST_WRITE_RETRY: Duration = Duration::from_secs(60);
 pub struct Plan {
     config: PlanConfig,
     templates: Vec<State>,
+    groups: Vec<Group>,
     wanted: BTreeSet<SecretRequest>,
     /// Some template's set of used requests has changed since `wanted` was made.
     uses_changed: bool,
@@ -61,6 +66,9 @@ pub struct Plan {
 #[derive(Debug)]
 struct State {
     spec: Arc<TemplateSpec>,
+    group: Option<usize>,
+    /// Rendered in the pass under way, to be written with its group.
+    ready: bool,
     /// Requests that it uses, sorted. A slice, because a set of one takes the room of eleven.
     used: Box<[SecretRequest]>,
     rendered_once: bool,
@@ -82,13 +90,18 @@ struct Due {
 impl Plan {
     /// A plan for these templates; `literal` are the requests that are known before any render.
     pub fn new(config: PlanConfig, templates: Vec<(Arc<TemplateSpec>, BTreeSet<SecretRequest>)>) -> Self {
+        let (groups, of) = group::form(templates.iter().map(|(spec, _)| spec.as_ref()));
         Self {
             sinks_done: !config.sinks,
             config,
+            groups,
             templates: templates
                 .into_iter()
-                .map(|(spec, literal)| State {
+                .zip(of)
+                .map(|((spec, literal), group)| State {
                     spec,
+                    group,
+                    ready: false,
                     used: literal.into_iter().collect(),
                     rendered_once: false,
                     changed: false,
@@ -194,9 +207,10 @@ impl Plan {
     fn stale(&mut self, indexes: &[usize], now: Instant) -> Vec<Effect> {
         let all_rendered = self.all_rendered;
         let mut effects = Vec::new();
-        for &index in indexes {
+        for index in self.with_their_groups(indexes.iter().copied()) {
             let Some(template) = self.templates.get_mut(index) else { continue };
-            match template.spec.wait {
+            let wait = template.group.map_or(template.spec.wait, |group| self.groups[group].wait);
+            match wait {
                 // The first render never waits.
                 Some(Wait { min, max }) if all_rendered => {
                     let latest = template.due.map_or(now + max, |due| due.latest);
@@ -209,19 +223,26 @@ impl Plan {
     }
 
     fn due(&mut self, now: Instant) -> Vec<Effect> {
+        let templates = self.templates.iter().enumerate();
+        let due = templates.filter(|(_, template)| template.due.is_some_and(|due| due.at <= now));
+        let due: Vec<usize> = due.map(|(index, _)| index).collect();
         let mut effects = Vec::new();
-        for (index, template) in self.templates.iter_mut().enumerate() {
-            if template.due.is_some_and(|due| due.at <= now) {
-                template.due = None;
-                effects.push(Effect::Render(index));
-            }
+        for index in self.with_their_groups(due.into_iter()) {
+            self.templates[index].due = None;
+            effects.push(Effect::Render(index));
         }
         effects
     }
 
     fn rendered(&mut self, index: usize, rendered: Rendered) -> Vec<Effect> {
         let Some(template) = self.templates.get_mut(index) else { return Vec::new() };
+        template.ready = matches!(rendered, Rendered::Ready { .. });
+        let is_ready = template.ready;
+        if let Some(group) = template.group {
+            self.groups[group].evaluated = true;
+        }
         let (used, next) = match rendered {
+            Rendered::Ready { used } if template.group.is_some() => (used, None),
             Rendered::Ready { used } => (used, Some(Effect::Write(index))),
             Rendered::Waiting { used } => (used, None),
             Rendered::Failed { used, message } => {
@@ -232,7 +253,7 @@ impl Plan {
             }
         };
         // What a failed or waiting evaluation did not reach may still be needed: literal requests stay.
-        if matches!(next, Some(Effect::Write(_))) {
+        if is_ready {
             if !template.used.iter().eq(&used) {
                 self.uses_changed = true;
                 template.used = used.into_iter().collect();
@@ -282,6 +303,11 @@ impl Plan {
 
     /// Actions follow when all files of the pass are in place, in template order.
     fn pass_done(&mut self) -> Vec<Effect> {
+        let groups = self.settle_groups();
+        if !groups.is_empty() {
+            // What they lead to belongs to this pass, too.
+            return groups;
+        }
         let mut effects = self.want_changes();
         let mut batch = Vec::new();
         for (index, template) in self.templates.iter_mut().enumerate() {

@@ -1,5 +1,7 @@
 //! The loop: something happened → plan → effects. The only caller of output, and the one place that starts actions.
 
+mod group;
+
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     future::Future,
@@ -82,6 +84,8 @@ struct Running {
 impl Reconcile {
     /// Runs until the plan says that it's over.
     pub async fn run(self) -> Outcome {
+        let destinations = self.templates.iter().map(|(spec, _)| spec.destination.path.as_path());
+        output::leftovers::remove(destinations.filter_map(std::path::Path::parent).collect::<BTreeSet<_>>());
         let status = StatusLine::new(self.clock.now());
         let current = self.snapshot.borrow().clone();
         let mut running = Running {
@@ -175,6 +179,17 @@ impl Running {
             let event = match effect {
                 Effect::Render(index) => Event::Rendered(index, self.render(index)),
                 Effect::Write(index) => Event::Written(index, self.write(index)),
+                Effect::WriteGroup(members) => {
+                    for (index, written) in self.write_group(&members) {
+                        let now = self.parts.clock.now();
+                        queue.extend(self.parts.plan.on(Event::Written(index, written), now));
+                    }
+                    continue;
+                }
+                Effect::Discard(members) => {
+                    self.pending.retain(|index, _| !members.contains(index));
+                    continue;
+                }
                 Effect::Want(requests) => {
                     let wanted = certificates::wanted(requests, &self.parts.plan, &self.parts.templates);
                     if self.parts.wants.send(wanted).await.is_err() {

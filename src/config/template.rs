@@ -198,6 +198,14 @@ pub struct GroupSpec {
     pub atomic: bool,
 }
 
+impl GroupSpec {
+    /// In the folder of an atomic group: the link to the folder that counts. The kubelet's name, which watchers of
+    /// such folders know.
+    pub const DATA: &str = "..data";
+    /// Names of these folders start like this; readers of a folder pass over names with two dots before them.
+    pub const SET_PREFIX: &str = "..decant-";
+}
+
 /// Quiet time before a re-render.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {

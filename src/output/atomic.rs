@@ -79,12 +79,35 @@ impl Folder {
         &self.file
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Puts a new file in place of `name`, whatever was there (a link is replaced, not followed).
     ///
     /// # Errors
     /// Everything that goes wrong before the new file has its name; the old one is then untouched and the
     /// temporary file is gone.
     pub fn replace(&self, name: &OsStr, bytes: &[u8], attributes: &Attributes) -> Result<(), WriteError> {
+        let staged = self.stage(name, bytes, attributes)?;
+        let outlives_power = staged.outlives_power;
+        staged.place()?;
+        if outlives_power {
+            self.sync();
+        }
+        Ok(())
+    }
+
+    /// Makes the new file under a temporary name, complete with owner and mode; it goes away unless it is placed.
+    ///
+    /// # Errors
+    /// As the system says; nothing is left then.
+    pub(super) fn stage(
+        &self,
+        name: &OsStr,
+        bytes: &[u8],
+        attributes: &Attributes,
+    ) -> Result<Staged<'_>, WriteError> {
         let path = self.path.join(name);
         let fail = |step| {
             let path = &path;
@@ -97,16 +120,23 @@ impl Folder {
         if outlives_power {
             temp.file.sync_all().map_err(fail("write"))?;
         }
-        renameat(&self.file, temp.name.as_os_str(), &self.file, name)
-            .map_err(|e| fail("replace")(e.into()))?;
-        temp.placed = true;
-        if outlives_power {
-            // The new file is in place and whole; a folder that can't be synced only weakens what a power cut leaves.
-            if let Err(error) = self.file.sync_all() {
-                tracing::debug!(folder = %self.path.display(), %error, "can't sync the folder");
-            }
+        Ok(Staged { folder: self, temp, name: name.to_owned(), length: bytes.len(), outlives_power })
+    }
+
+    /// Makes sure that what happened in the folder outlives a power cut, where anything does.
+    pub(super) fn sync(&self) {
+        if is_in_memory(&self.file) {
+            return;
         }
-        Ok(())
+        // What is in place is whole; a folder that can't be synced only weakens what a power cut leaves.
+        if let Err(error) = self.file.sync_all() {
+            tracing::debug!(folder = %self.path.display(), %error, "can't sync the folder");
+        }
+    }
+
+    /// Removes a file, as far as that is allowed.
+    pub(super) fn remove(&self, name: &OsStr) {
+        unlinkat(&self.file, name, UnlinkatFlags::NoRemoveDir).ok();
     }
 
     /// Keeps the present file `name` as `name.bak`; the `.bak` before it goes only when that succeeded.
@@ -134,6 +164,81 @@ impl Folder {
                 Err(errno.into())
             }
         }
+    }
+}
+
+/// A complete file under a temporary name.
+pub(super) struct Staged<'a> {
+    folder: &'a Folder,
+    temp: Temp<'a>,
+    name: OsString,
+    length: usize,
+    outlives_power: bool,
+}
+
+impl<'a> Staged<'a> {
+    /// Gives the file its name; the folder is to be synced where files outlive a power cut.
+    ///
+    /// # Errors
+    /// As the system says; the old file is then untouched, and the temporary one gone.
+    pub(super) fn place(mut self) -> Result<(), WriteError> {
+        let dir = &self.folder.file;
+        renameat(dir, self.temp.name.as_os_str(), dir, self.name.as_os_str())
+            .map_err(|errno| WriteError::new("replace", &self.path(), self.length, errno.into()))?;
+        self.temp.placed = true;
+        Ok(())
+    }
+
+    /// The path that it is for.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.path.join(&self.name)
+    }
+
+    /// Gives the present file a second, temporary name, so that it can be put back.
+    pub(super) fn keep_before(&self) -> Before<'a> {
+        let dir = &self.folder.file;
+        let Ok(kept) = temporary_name() else { return Before::Unkept };
+        match linkat(dir, self.name.as_os_str(), dir, kept.as_os_str(), AtFlags::empty()) {
+            Ok(()) => Before::Kept(Kept { folder: self.folder, kept, name: self.name.clone() }),
+            Err(Errno::ENOENT) => Before::Nothing,
+            Err(errno) => {
+                tracing::debug!(file = %self.path().display(), %errno, "the file before can't be kept aside");
+                Before::Unkept
+            }
+        }
+    }
+}
+
+/// What was there before a new file got its name.
+pub(super) enum Before<'a> {
+    /// No file.
+    Nothing,
+    /// A file that can be put back.
+    Kept(Kept<'a>),
+    /// A file of which the system allows no second name.
+    Unkept,
+}
+
+/// A file before, under a second name that goes away by itself.
+pub(super) struct Kept<'a> {
+    folder: &'a Folder,
+    kept: OsString,
+    name: OsString,
+}
+
+impl Kept<'_> {
+    /// Puts it back in place of the new one.
+    pub(super) fn put_back(&self) {
+        let dir = &self.folder.file;
+        if let Err(errno) = renameat(dir, self.kept.as_os_str(), dir, self.name.as_os_str()) {
+            tracing::warn!(file = %self.folder.path.join(&self.name).display(), %errno, "can't put the file before back");
+        }
+    }
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        unlinkat(&self.folder.file, self.kept.as_os_str(), UnlinkatFlags::NoRemoveDir).ok();
     }
 }
 
@@ -192,9 +297,13 @@ impl<'a> Temp<'a> {
     fn create(folder: &'a File) -> io::Result<Self> {
         let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         for _ in 0..TRIES {
-            let name = OsString::from(format!("{TEMP_PREFIX}{:016x}", random()?));
+            let name = temporary_name()?;
             match openat(folder.as_fd(), name.as_os_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR) {
-                Ok(fd) => return Ok(Self { folder, name, file: fd.into(), placed: false }),
+                Ok(fd) => {
+                    let file = File::from(fd);
+                    in_work(&file);
+                    return Ok(Self { folder, name, file, placed: false });
+                }
                 Err(Errno::EEXIST) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -206,7 +315,18 @@ impl<'a> Temp<'a> {
 /// Random names that may already exist before something else must be wrong.
 const TRIES: usize = 8;
 
-fn random() -> io::Result<u64> {
+/// A name that nobody else has.
+pub(super) fn temporary_name() -> io::Result<OsString> {
+    Ok(format!("{TEMP_PREFIX}{:016x}", random()?).into())
+}
+
+/// Tells other runs that somebody works on this file or folder: see [`super::leftovers`]. Where the file system has
+/// no locks, theirs fail, too, and they remove nothing.
+pub(super) fn in_work(file: &File) {
+    file.try_lock().ok();
+}
+
+pub(super) fn random() -> io::Result<u64> {
     let mut bytes = [0; 8];
     SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random bytes"))?;
     Ok(u64::from_ne_bytes(bytes))

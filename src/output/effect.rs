@@ -22,7 +22,7 @@ use nix::{
 use zeroize::Zeroizing;
 
 use super::{
-    Existing, Written,
+    Existing, Replacement, Written,
     atomic::{self, Attributes, Folder},
     error::{READ, WriteError},
     owner::{Accounts, Ids},
@@ -78,16 +78,23 @@ pub fn apply(effects: &[Effect<'_>], appended: &mut Appended) -> Vec<(PathBuf, R
     results
 }
 
-/// All calls for one file.
-struct Sequence<'a> {
-    /// Settings are those of the last call.
-    last: Effect<'a>,
-    /// Whether old contents stay.
-    append: bool,
-    bytes: Zeroizing<Vec<u8>>,
+/// The calls for files whose old contents stay, in their order.
+pub fn appending<'a>(effects: &[Effect<'a>]) -> Vec<Effect<'a>> {
+    let files = sequences(effects);
+    let appends = |path| files.iter().any(|file| file.append && file.last.path == path);
+    effects.iter().filter(|effect| appends(effect.path)).copied().collect()
 }
 
-fn sequences<'a>(effects: &[Effect<'a>]) -> Vec<Sequence<'a>> {
+/// All calls for one file.
+pub(super) struct Sequence<'a> {
+    /// Settings are those of the last call.
+    pub(super) last: Effect<'a>,
+    /// Whether old contents stay.
+    pub(super) append: bool,
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+}
+
+pub(super) fn sequences<'a>(effects: &[Effect<'a>]) -> Vec<Sequence<'a>> {
     let mut files: Vec<Sequence<'a>> = Vec::new();
     for effect in effects {
         let bytes = Zeroizing::new(effect.contents.to_vec());
@@ -109,8 +116,35 @@ fn sequences<'a>(effects: &[Effect<'a>]) -> Vec<Sequence<'a>> {
 
 impl Sequence<'_> {
     fn write(&self, accounts: &Accounts) -> Result<Written, WriteError> {
+        if self.append {
+            let (folder, name, attributes) = self.place(accounts)?;
+            return self.append_to(&folder, name, &attributes);
+        }
+        let Some(replacement) = self.replacement(accounts)? else { return Ok(Written::Same) };
+        replacement.folder.replace(replacement.name, replacement.bytes, &replacement.attributes)?;
+        Ok(Written::Changed)
+    }
+
+    /// What makes the file hold these bytes; `None`: it does already.
+    pub(super) fn replacement(&self, accounts: &Accounts) -> Result<Option<Replacement<'_>>, WriteError> {
         let path = self.last.path;
-        let name = super::file_name(path)?;
+        let (folder, name, mut attributes) = self.place(accounts)?;
+        if let Some(old) = open_old(&folder, name, path)? {
+            old.must_be_a_file(path)?;
+            let same =
+                old.holds(&self.bytes).map_err(|e| WriteError::new(READ, path, self.bytes.len(), e))?;
+            if same && old.mode() == attributes.mode && old.belongs_to(attributes.owner) {
+                return Ok(None);
+            }
+            attributes.keep = old.ids();
+        }
+        let bytes = self.bytes.as_slice();
+        Ok(Some(Replacement { folder, name, bytes, attributes, written: Written::Changed, backup: None }))
+    }
+
+    /// The owner that is asked for.
+    pub(super) fn owner(&self, accounts: &Accounts) -> Result<Ids, WriteError> {
+        let path = self.last.path;
         let mut owner = accounts
             .ids(self.last.user, self.last.group)
             .map_err(|source| WriteError::UnknownOwner { path: path.to_owned(), source })?;
@@ -119,22 +153,14 @@ impl Sequence<'_> {
             owner.uid = owner.uid.or(Some(geteuid().as_raw()));
             owner.gid = owner.gid.or(Some(getegid().as_raw()));
         }
-        let folder = Walk::to_folder_of(path)?;
-        let mut attributes = Attributes { mode: self.last.mode, owner, keep: Ids::default() };
-        if self.append {
-            return self.append_to(&folder, name, &attributes);
-        }
-        if let Some(old) = open_old(&folder, name, path)? {
-            old.must_be_a_file(path)?;
-            let same =
-                old.holds(&self.bytes).map_err(|e| WriteError::new(READ, path, self.bytes.len(), e))?;
-            if same && old.mode() == attributes.mode && old.belongs_to(owner) {
-                return Ok(Written::Same);
-            }
-            attributes.keep = old.ids();
-        }
-        folder.replace(name, &self.bytes, &attributes)?;
-        Ok(Written::Changed)
+        Ok(owner)
+    }
+
+    fn place(&self, accounts: &Accounts) -> Result<(Folder, &OsStr, Attributes), WriteError> {
+        let name = super::file_name(self.last.path)?;
+        let owner = self.owner(accounts)?;
+        let folder = Walk::to_folder_of(self.last.path)?;
+        Ok((folder, name, Attributes { mode: self.last.mode, owner, keep: Ids::default() }))
     }
 
     fn append_to(

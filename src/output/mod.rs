@@ -3,7 +3,10 @@
 pub mod atomic;
 pub mod effect;
 mod error;
+pub mod group;
+pub mod leftovers;
 pub mod owner;
+mod swap;
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests lay out the files they look at")]
@@ -50,6 +53,15 @@ impl Written {
     pub const fn is_new(self) -> bool {
         !matches!(self, Self::Same)
     }
+
+    /// The one that says more, of two files that count as one.
+    const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Changed, _) | (_, Self::Changed) => Self::Changed,
+            (Self::Repaired, _) | (_, Self::Repaired) => Self::Repaired,
+            (Self::Same, Self::Same) => Self::Same,
+        }
+    }
 }
 
 /// Makes the destination hold these bytes.
@@ -65,42 +77,72 @@ pub fn write(destination: &Destination, bytes: &[u8]) -> Result<Written, WriteEr
 }
 
 fn write_with(destination: &Destination, bytes: &[u8], accounts: &Accounts) -> Result<Written, WriteError> {
-    let path = destination.path.as_path();
-    let name = file_name(path)?;
-    let owner = accounts
-        .ids(
-            destination.user.as_deref().unwrap_or_default(),
-            destination.group.as_deref().unwrap_or_default(),
-        )
-        .map_err(|source| WriteError::UnknownOwner { path: path.to_owned(), source })?;
-    let old = Existing::open(path).map_err(|source| WriteError::new(READ, path, bytes.len(), source))?;
-    let mut written = Written::Changed;
-    if let Some(old) = &old {
-        old.must_be_a_file(path)?;
-        if old.holds(bytes).map_err(|source| WriteError::new(READ, path, bytes.len(), source))? {
-            if old.belongs_to(owner) {
-                return Ok(Written::Same);
-            }
-            written = Written::Repaired;
-        }
-    }
-    let attributes = Attributes {
-        mode: destination.perms.or_else(|| old.as_ref().map(Existing::mode)).unwrap_or(DEFAULT_MODE),
-        owner,
-        keep: old.as_ref().map_or_else(Ids::default, Existing::ids),
-    };
-    let folder = open_folder(destination)?;
-    if destination.backup && old.is_some() {
-        keep_backup(&folder, name, path);
-    }
-    folder.replace(name, bytes, &attributes)?;
-    Ok(written)
+    let Some(replacement) = Replacement::of(destination, bytes, accounts)? else { return Ok(Written::Same) };
+    replacement.keep_backup();
+    replacement.folder.replace(replacement.name, bytes, &replacement.attributes)?;
+    Ok(replacement.written)
 }
 
-/// A missing backup doesn't keep the new secret from the application.
-fn keep_backup(folder: &Folder, name: &OsStr, path: &Path) {
-    if let Err(error) = folder.back_up(name) {
-        tracing::warn!(destination = %path.display(), %error, "could not keep a backup of the file");
+/// A file that is to be made anew.
+pub(crate) struct Replacement<'a> {
+    folder: Folder,
+    name: &'a OsStr,
+    bytes: &'a [u8],
+    attributes: Attributes,
+    /// What the write will have been.
+    written: Written,
+    /// The whole path of a file that is to be kept.
+    backup: Option<&'a Path>,
+}
+
+impl<'a> Replacement<'a> {
+    /// What makes the destination hold these bytes; `None`: it does already.
+    fn of(
+        destination: &'a Destination,
+        bytes: &'a [u8],
+        accounts: &Accounts,
+    ) -> Result<Option<Self>, WriteError> {
+        let path = destination.path.as_path();
+        let name = file_name(path)?;
+        let owner = owner_of(destination, accounts)?;
+        let old = Existing::open(path).map_err(|source| WriteError::new(READ, path, bytes.len(), source))?;
+        let mut written = Written::Changed;
+        if let Some(old) = &old {
+            old.must_be_a_file(path)?;
+            if old.holds(bytes).map_err(|source| WriteError::new(READ, path, bytes.len(), source))? {
+                if old.belongs_to(owner) {
+                    return Ok(None);
+                }
+                written = Written::Repaired;
+            }
+        }
+        let attributes = attributes(destination, owner, old.as_ref());
+        let folder = open_folder(destination)?;
+        let backup = (destination.backup && old.is_some()).then_some(path);
+        Ok(Some(Self { folder, name, bytes, attributes, written, backup }))
+    }
+
+    /// A missing backup doesn't keep the new secret from the application.
+    fn keep_backup(&self) {
+        let Some(path) = self.backup else { return };
+        if let Err(error) = self.folder.back_up(self.name) {
+            tracing::warn!(destination = %path.display(), %error, "could not keep a backup of the file");
+        }
+    }
+}
+
+fn owner_of(destination: &Destination, accounts: &Accounts) -> Result<Ids, WriteError> {
+    let text = |name: &'_ Option<String>| name.clone().unwrap_or_default();
+    accounts
+        .ids(&text(&destination.user), &text(&destination.group))
+        .map_err(|source| WriteError::UnknownOwner { path: destination.path.clone(), source })
+}
+
+fn attributes(destination: &Destination, owner: Ids, old: Option<&Existing>) -> Attributes {
+    Attributes {
+        mode: destination.perms.or_else(|| old.map(Existing::mode)).unwrap_or(DEFAULT_MODE),
+        owner,
+        keep: old.map_or_else(Ids::default, Existing::ids),
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    config::template::{ActionSpec, CommandForm, Destination, OnMissingKey, TemplateSource},
+    config::template::{ActionSpec, CommandForm, Destination, GroupSpec, OnMissingKey, TemplateSource},
     origin::Origin,
     secrets::{
         entry::FailureClass,
@@ -281,4 +281,124 @@ fn a_file_that_changed_is_followed_up_even_when_one_beside_it_fails() {
     plan.on(Event::PassDone, now);
     render(&mut plan, 0, &["kv/a"], Written::Failed { message: "ELOOP".into(), changed: true }, now);
     assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![0], Moment::Later)]);
+}
+
+/// A plan with `a` (reads kv/a) and `b` (reads kv/b) in one group that runs `x`, and `c` (reads kv/a) by itself.
+fn grouped(once: bool, wait: Option<Wait>) -> (Plan, Instant) {
+    let member = |name: &str, wait| {
+        let group = Some(Arc::new(GroupSpec { name: "g".into(), atomic: false }));
+        Arc::new(TemplateSpec { group, ..(*spec(name, &["x"], wait)).clone() })
+    };
+    let templates = vec![
+        (member("a", None), uses(&["kv/a"])),
+        (member("b", wait), uses(&["kv/b"])),
+        (spec("c", &[], None), uses(&["kv/a"])),
+    ];
+    (Plan::new(config(once), templates), crate::clock::Clock::system().now())
+}
+
+fn ready(plan: &mut Plan, index: usize, path: &str, now: Instant) -> Vec<Effect> {
+    plan.on(Event::Rendered(index, Rendered::Ready { used: uses(&[path]) }), now)
+}
+
+/// Takes a plan through its first pass, in which everything is written.
+fn first_pass(plan: &mut Plan, now: Instant) {
+    plan.start();
+    assert!(ready(plan, 0, "kv/a", now).is_empty() && ready(plan, 1, "kv/b", now).is_empty());
+    render(plan, 2, &["kv/a"], Written::Changed, now);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::WriteGroup(vec![0, 1])]);
+    assert!(plan.on(Event::Written(0, Written::Changed), now).is_empty());
+    assert_eq!(plan.on(Event::Written(1, Written::Changed), now), [Effect::AllRendered]);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![0, 1], Moment::First)]);
+}
+
+#[test]
+fn a_group_is_rendered_as_a_whole_and_written_at_the_end_of_the_pass() {
+    let (mut plan, now) = grouped(false, None);
+    first_pass(&mut plan, now);
+    assert_eq!(plan.on(Event::Changed(uses(&["kv/b"])), now), [Effect::Render(0), Effect::Render(1)]);
+    ready(&mut plan, 0, "kv/a", now);
+    ready(&mut plan, 1, "kv/b", now);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::WriteGroup(vec![0, 1])]);
+    plan.on(Event::Written(0, Written::Same), now);
+    plan.on(Event::Written(1, Written::Changed), now);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![1], Moment::Later)]);
+    assert!(plan.on(Event::PassDone, now).is_empty());
+}
+
+#[test]
+fn a_group_that_lacks_a_member_keeps_its_files_and_says_why() {
+    let (mut plan, now) = grouped(false, None);
+    first_pass(&mut plan, now);
+    let used = uses(&["kv/b"]);
+    for (lack, trouble) in [
+        (Rendered::Failed { used: used.clone(), message: "no key".into() }, true),
+        (Rendered::Waiting { used: uses(&["kv/b", "kv/more"]) }, false),
+    ] {
+        plan.on(Event::Changed(used.clone()), now);
+        ready(&mut plan, 0, "kv/a", now);
+        assert!(plan.on(Event::Rendered(1, lack), now).is_empty());
+        assert_eq!(plan.on(Event::PassDone, now), [Effect::Discard(vec![0])]);
+        let says = plan.trouble(0).unwrap_or_default().to_owned();
+        assert_eq!(
+            says.contains("the group `g` stay as they are, because b can't be rendered"),
+            trouble,
+            "{says}"
+        );
+        plan.on(Event::PassDone, now);
+        // What it lacked is there.
+        plan.on(Event::Changed(used.clone()), now);
+        ready(&mut plan, 0, "kv/a", now);
+        ready(&mut plan, 1, "kv/b", now);
+        assert_eq!(plan.on(Event::PassDone, now), [Effect::WriteGroup(vec![0, 1])]);
+        plan.on(Event::Written(0, Written::Same), now);
+        plan.on(Event::Written(1, Written::Same), now);
+        assert_eq!(plan.trouble(0), None);
+        plan.on(Event::PassDone, now);
+    }
+}
+
+#[test]
+fn the_end_of_a_run_waits_for_the_whole_group() {
+    let (mut plan, now) = grouped(true, None);
+    plan.start();
+    render(&mut plan, 2, &["kv/a"], Written::Changed, now);
+    ready(&mut plan, 0, "kv/a", now);
+    plan.on(Event::Rendered(1, Rendered::Waiting { used: uses(&["kv/b"]) }), now);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Discard(vec![0])]);
+    assert!(plan.on(Event::PassDone, now).iter().all(|effect| matches!(effect, Effect::Want(_))));
+    assert!(!plan.is_rendered(0), "a member alone is not written");
+}
+
+#[test]
+fn quiet_time_of_one_member_is_that_of_its_group() {
+    let wait = Wait { min: Duration::from_secs(2), max: Duration::from_secs(5) };
+    let (mut plan, now) = grouped(false, Some(wait));
+    first_pass(&mut plan, now);
+    assert_eq!(
+        plan.on(Event::Changed(uses(&["kv/a"])), now),
+        [Effect::Render(2)],
+        "its neighbour has no part in it"
+    );
+    let due = now + Duration::from_secs(2);
+    assert_eq!(plan.next_due(), Some(due));
+    assert_eq!(plan.on(Event::Due, due), [Effect::Render(0), Effect::Render(1)]);
+    assert_eq!(plan.next_due(), None);
+}
+
+#[test]
+fn a_group_that_can_not_be_written_is_tried_again_as_a_whole() {
+    let (mut plan, now) = grouped(false, None);
+    first_pass(&mut plan, now);
+    plan.on(Event::Changed(uses(&["kv/b"])), now);
+    ready(&mut plan, 0, "kv/a", now);
+    ready(&mut plan, 1, "kv/b", now);
+    plan.on(Event::PassDone, now);
+    for index in [0, 1] {
+        plan.on(Event::Written(index, Written::Failed { message: "EROFS".into(), changed: false }), now);
+    }
+    assert!(plan.on(Event::PassDone, now).is_empty(), "nothing changed, nothing follows");
+    let due = plan.next_due().unwrap();
+    assert_eq!(due, now + Duration::from_secs(1));
+    assert_eq!(plan.on(Event::Due, due), [Effect::Render(0), Effect::Render(1)]);
 }
