@@ -11,8 +11,19 @@ use std::{
 use self::source::{Source, module_of};
 
 /// The ground floor, from the bottom up: each may import those before it, everybody above may import all of them.
-const GROUND_FLOOR: &[&str] =
-    &["origin", "chance", "clock", "backoff", "problem", "telemetry", "watch", "http", "jwt", "process"];
+const GROUND_FLOOR: &[&str] = &[
+    "origin",
+    "chance",
+    "clock",
+    "backoff",
+    "problem",
+    "telemetry",
+    "watch",
+    "http",
+    "jwt",
+    "process",
+    "listener",
+];
 
 /// The wire types of Vault's API, without the client that speaks it.
 const WIRE: &[&str] = &["vault::path", "vault::secret", "vault::token", "vault::value"];
@@ -30,14 +41,19 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("secrets", &[&["config", "vault", "cache", "auth"]]),
     ("template", &[&["config", "secrets::request", "secrets::snapshot"], WIRE]),
     ("sink", &[&["config", "auth", "output", "vault::error"], WIRE]),
-    ("agent", &[&["vault", "config", "cache", "auth", "secrets", "template", "output", "action", "sink"]]),
+    // Sees others through what `agent` tells it.
+    ("status", &[]),
+    (
+        "agent",
+        &[&["vault", "config", "cache", "auth", "secrets", "template", "output", "action", "sink", "status"]],
+    ),
     ("laptop", &[&["vault", "config", "auth", "secrets", "template", "output"]]),
     ("dev", &[WIRE]),
     (
         "cli",
         &[&[
-            "vault", "config", "cache", "auth", "secrets", "template", "output", "action", "sink", "agent",
-            "laptop", "dev",
+            "vault", "config", "cache", "auth", "secrets", "template", "output", "action", "sink", "status",
+            "agent", "laptop", "dev",
         ]],
     ),
 ];
@@ -50,6 +66,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("notify", &["watch"]),
     ("jsonwebtoken", &["jwt", "auth", "dev"]),
     ("axum", &["dev"]),
+    ("hyper", &["listener"]),
+    ("hyper_util", &["listener"]),
+    ("http_body_util", &["listener"]),
     ("clap", &["cli"]),
     ("libc", &["process"]),
 ];

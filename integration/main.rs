@@ -29,3 +29,4 @@ mod methods;
 mod output;
 mod pki;
 mod pod;
+mod status;

@@ -22,12 +22,14 @@ pub mod http;
 pub mod jwt;
 #[cfg(feature = "laptop")]
 pub mod laptop;
+pub mod listener;
 pub mod origin;
 pub mod output;
 pub mod problem;
 pub mod process;
 pub mod secrets;
 pub mod sink;
+pub mod status;
 pub mod telemetry;
 pub mod template;
 pub mod vault;

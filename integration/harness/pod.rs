@@ -52,7 +52,8 @@ impl Pod {
     }
 
     fn run(&self, command: &str) -> Run {
-        Run::decant([command, "--annotations", &self.annotations_path()])
+        let run = Run::decant([command, "--annotations", &self.annotations_path()]);
+        run.env("HOME", self.text("home"))
     }
 
     /// `decant agent` with this configuration.

@@ -5,8 +5,8 @@ use crate::config::{
     template::{DefaultForm, Dialect, OnMissingKey, TemplateSource, TemplateSpec},
 };
 
-/// Says it for every template.
-pub fn announce(config: &Config) {
+/// Says it for every template; of those whose text can't be read, why.
+pub fn announce(config: &Config, broken: &[String]) {
     for spec in &config.templates {
         tracing::info!(
             target: "agent",
@@ -17,6 +17,9 @@ pub fn announce(config: &Config) {
             "template {}",
             spec.destination.path.display()
         );
+    }
+    for trouble in broken {
+        tracing::error!(target: "agent", "{trouble}");
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use thiserror::Error;
 
 use super::{
-    environment,
+    endpoints, environment,
     host::{World, open_regular},
     plan::{Plan, PlanConfig},
     upstream::{self, UpstreamError},
@@ -25,6 +25,7 @@ use crate::{
         env::Environment,
         template::{TemplateSource, TemplateSpec},
     },
+    listener::{BindError, Bound},
     problem::Problem,
     process::{
         harden,
@@ -58,12 +59,15 @@ pub enum BuildError {
     /// The pid file.
     #[error(transparent)]
     PidFile(#[from] PidFileError),
+    /// An endpoint of ours.
+    #[error(transparent)]
+    Listen(#[from] BindError),
 }
 
 impl BuildError {
     /// Whether a folder or file system is in the way rather than the configuration.
     pub const fn is_write(&self) -> bool {
-        matches!(self, Self::Sink(_) | Self::PidFile(_))
+        matches!(self, Self::Sink(_) | Self::PidFile(_) | Self::Listen(_))
     }
 }
 
@@ -91,6 +95,8 @@ pub struct Parts {
     pub command_env: action::command::Environment,
     /// Hears when the run is ready, reloads and stops.
     pub service_manager: Arc<ServiceManager>,
+    /// Where the status is served.
+    pub endpoints: Vec<Bound>,
     /// Removed when the run is over.
     pub pid_file: Option<PidFile>,
     /// Time.
@@ -107,6 +113,7 @@ impl Parts {
         let (templates, broken) = compile(&config)?;
         let sinks = sinks(&config)?;
         let pid_file = config.pid_file.as_deref().map(PidFile::create).transpose()?;
+        let endpoints = endpoints::bind(&config.status, config.pid_file.as_deref(), environment.get("HOME"))?;
         let identity = Identity { auth: AuthId::default(), namespace: config.vault.namespace.clone() };
         let known = templates.iter().map(|(spec, template)| {
             let literal: BTreeSet<SecretRequest> = template.literal_requests(&identity).into_iter().collect();
@@ -138,6 +145,7 @@ impl Parts {
             service_manager: Arc::new(ServiceManager::connect(
                 environment.get("NOTIFY_SOCKET").map(OsStr::new),
             )),
+            endpoints,
             pid_file,
             clock,
         })

@@ -3,6 +3,7 @@
 pub mod announce;
 pub mod build;
 mod certificates;
+pub mod endpoints;
 pub mod environment;
 pub mod event;
 pub mod handover;
@@ -10,7 +11,9 @@ mod hidden;
 pub mod host;
 pub mod outcome;
 pub mod plan;
+pub mod readiness;
 pub mod reconcile;
+pub mod report;
 mod revoke;
 pub mod status;
 pub mod tasks;

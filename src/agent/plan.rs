@@ -148,20 +148,34 @@ impl Plan {
         !self.all_rendered || self.config.once
     }
 
+    /// How many templates there are.
+    pub const fn len(&self) -> usize {
+        self.templates.len()
+    }
+
+    /// Whether there is no template.
+    pub const fn is_empty(&self) -> bool {
+        self.templates.is_empty()
+    }
+
+    /// The requests that the template uses, as far as is known, sorted.
+    pub fn used(&self, index: usize) -> &[SecretRequest] {
+        self.templates.get(index).map_or(&[], |template| &template.used)
+    }
+
+    /// All requests that templates use, sorted.
+    pub const fn wanted(&self) -> &BTreeSet<SecretRequest> {
+        &self.wanted
+    }
+
+    /// Whether the sinks hold the first token, or there are none.
+    pub const fn sinks_done(&self) -> bool {
+        self.sinks_done
+    }
+
     /// Whether every template has been rendered.
     pub const fn all_rendered(&self) -> bool {
         self.all_rendered
-    }
-
-    /// The requests that templates use and that have no answer, each with how it fails (if it does).
-    pub fn awaited<'a>(
-        &'a self,
-        has_answer: impl Fn(&SecretRequest) -> bool + 'a,
-    ) -> impl Iterator<Item = (&'a SecretRequest, Option<&'a Failed>)> + 'a {
-        self.wanted
-            .iter()
-            .filter(move |request| !has_answer(request))
-            .map(|request| (request, self.failing.get(request)))
     }
 
     /// Takes an event and says what to do.

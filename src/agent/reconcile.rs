@@ -22,6 +22,8 @@ use super::{
     host::{Seen, SnapshotHost, World},
     outcome::Outcome,
     plan::Plan,
+    readiness::Readiness,
+    report::Reporter,
     status::StatusLine,
 };
 use crate::{
@@ -33,6 +35,7 @@ use crate::{
         request::{SecretRequest, Wanted},
         snapshot::Snapshot,
     },
+    status::{Ask, Report},
     template::{Identity, Render, Template, error::TemplateError},
     watch::Watch,
 };
@@ -55,15 +58,22 @@ pub struct Reconcile {
     pub command_env: action::command::Environment,
     /// The outside: stop, sinks, a login that was given up. A closed queue means stop.
     pub signals: mpsc::Receiver<Signal>,
+    /// Questions of status; they may end.
+    pub asks: mpsc::Receiver<Ask>,
+    /// Answers them.
+    pub reporter: Reporter,
     /// Changes of files that templates read.
     pub watch: Watch,
     /// Time.
     pub clock: Clock,
     /// When the first render must be done.
     pub deadline: Option<Instant>,
+    /// Tells others whether everything is ready.
+    pub readiness: Readiness,
 }
 
-type Batch = Pin<Box<dyn Future<Output = usize> + Send>>;
+/// What became of the actions.
+type Batch = Pin<Box<dyn Future<Output = Vec<Done>> + Send>>;
 
 struct Running {
     parts: Reconcile,
@@ -101,6 +111,7 @@ impl Reconcile {
         };
         let first = running.parts.plan.start();
         let mut end = running.carry_out(first).await;
+        running.tell_readiness();
         while end.is_none() {
             let events = running.next_events().await;
             for event in events {
@@ -110,6 +121,7 @@ impl Reconcile {
                     break;
                 }
             }
+            running.tell_readiness();
         }
         end.unwrap_or(Outcome::Stopped)
     }
@@ -120,6 +132,7 @@ impl Running {
         let due = self.parts.plan.next_due();
         let deadline = self.parts.deadline.filter(|_| self.parts.plan.awaits_first_render());
         let tick = self.status.next().filter(|_| self.parts.plan.awaits_first_render());
+        let expiry = self.parts.readiness.until();
         tokio::select! {
             biased;
             signal = self.parts.signals.recv() => vec![match signal {
@@ -128,14 +141,20 @@ impl Running {
                 Some(Signal::AuthFailed(message)) => Event::AuthFailed(message),
                 Some(Signal::Broken(message)) => Event::Broken(message),
             }],
+            Some(ask) = self.parts.asks.recv() => {
+                // Who asked may have gone away meanwhile.
+                let _ = ask.send(self.report());
+                Vec::new()
+            }
             paths = self.parts.watch.changed() => vec![self.stale_by(&paths)],
             changed = self.parts.snapshot.changed() => match changed {
                 Ok(()) => self.snapshot_events(),
                 Err(_) => vec![Event::Broken("the secret store ended unasked".into())],
             },
-            failed = run_batch(&mut self.batch), if self.batch.is_some() => {
+            ended = run_batch(&mut self.batch), if self.batch.is_some() => {
                 self.batch = None;
                 self.start_batch();
+                let failed = self.parts.reporter.acted(&ended);
                 vec![Event::ActionsDone { failed }]
             }
             () = sleep_until(due) => vec![Event::Due],
@@ -147,6 +166,8 @@ impl Running {
                 self.say_what_is_awaited();
                 Vec::new()
             }
+            // Nothing to do but to look at it again.
+            () = sleep_until(expiry) => Vec::new(),
         }
     }
 
@@ -260,6 +281,7 @@ impl Running {
             Err(trouble) => return self.write_failed(index, &trouble, false),
         };
         let mut changed = written.is_new();
+        self.parts.reporter.wrote(index, changed);
         match written {
             output::Written::Same => {
                 debug!(target: "agent", path = %destination.path.display(), "file is right already");
@@ -300,11 +322,12 @@ impl Running {
         let environment = self.parts.command_env.clone();
         self.batch = Some(Box::pin(async move {
             let done = action::run_batch(specs.iter().map(AsRef::as_ref), moment, &environment).await;
-            let failures = done.iter().filter_map(|done| match done {
-                Done::Failed(failure) => Some(failure),
-                Done::Succeeded(_) | Done::Needless(_) => None,
-            });
-            failures.inspect(|failure| error!(target: "agent", "{}", failure.problem())).count()
+            for done in &done {
+                if let Done::Failed(failure) = done {
+                    error!(target: "agent", "{}", failure.problem());
+                }
+            }
+            done
         }));
     }
 
@@ -313,16 +336,29 @@ impl Running {
         Event::Stale(stale.map(|(index, _)| *index).collect())
     }
 
+    fn report(&self) -> Report {
+        let specs: Vec<&TemplateSpec> = self.parts.templates.iter().map(|(spec, _)| &**spec).collect();
+        self.parts.reporter.report(&specs, &self.parts.plan, &self.current)
+    }
+
+    fn tell_readiness(&mut self) {
+        let (ready, until) = self.parts.reporter.standing(&self.parts.plan, &self.current);
+        if self.parts.readiness.set(ready, until) {
+            let report = self.report();
+            self.parts.readiness.tell(&report);
+        }
+    }
+
     fn say_what_is_awaited(&mut self) {
-        let now = self.parts.clock.now();
-        let current = &self.current;
-        for line in self.status.lines(&self.parts.plan, |request| current.get(request).is_some(), now) {
+        let report = self.report();
+        for line in self.status.lines(&report, self.parts.clock.now()) {
             warn!(target: "agent", "{line}");
         }
+        self.parts.readiness.status(&report);
     }
 }
 
-async fn run_batch(batch: &mut Option<Batch>) -> usize {
+async fn run_batch(batch: &mut Option<Batch>) -> Vec<Done> {
     match batch {
         Some(batch) => batch.await,
         None => std::future::pending().await,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::plan::Plan;
-use crate::secrets::{request::SecretRequest, snapshot::Failed};
+use super::readiness::causes;
+use crate::status::Report;
 
 const EVERY: Duration = Duration::from_secs(30);
 /// More lines than this help nobody.
@@ -28,36 +28,21 @@ impl StatusLine {
         Some(self.next)
     }
 
-    /// One line for each awaited request, failing ones first.
-    pub fn lines(
-        &mut self,
-        plan: &Plan,
-        has_answer: impl Fn(&SecretRequest) -> bool,
-        now: Instant,
-    ) -> Vec<String> {
+    /// One line for each awaited thing, failing ones first.
+    pub fn lines(&mut self, report: &Report, now: Instant) -> Vec<String> {
         self.next = now + EVERY;
-        let mut awaited: Vec<_> = plan.awaited(has_answer).collect();
-        awaited.sort_by_key(|(_, failed)| failed.is_none());
+        let mut awaited = causes(report);
+        awaited.sort_by_key(|awaited| awaited.next_try.is_none());
         let rest = awaited.len().saturating_sub(MOST);
-        let mut lines: Vec<String> =
-            awaited.into_iter().take(MOST).map(|(request, failed)| line(request, failed, now)).collect();
+        let mut lines: Vec<String> = awaited
+            .into_iter()
+            .take(MOST)
+            .map(|awaited| format!("waiting for {awaited}{}", awaited.retry(report.now)))
+            .collect();
         if rest > 0 {
-            lines.push(format!("waiting for {rest} more secrets"));
+            lines.push(format!("waiting for {rest} more"));
         }
         lines
-    }
-}
-
-fn line(request: &SecretRequest, failed: Option<&Failed>, now: Instant) -> String {
-    match failed {
-        None => format!("waiting for {request}: no answer yet"),
-        Some(Failed { tries, message, next_try: Some(at), .. }) => format!(
-            "waiting for {request}: {message}; tried {tries} times, next try in {} s",
-            at.saturating_duration_since(now).as_secs_f64().ceil()
-        ),
-        Some(Failed { tries, message, next_try: None, .. }) => {
-            format!("waiting for {request}: {message}; tried {tries} times, next try after a new login")
-        }
     }
 }
 
@@ -66,31 +51,26 @@ mod tests {
     use super::*;
     use crate::{
         clock::Clock,
-        secrets::{
-            entry::FailureClass,
-            request::{AuthId, Verb},
-        },
-        vault::path::VaultPath,
+        status::{Awaited, AwaitedKind, testing},
     };
 
     #[test]
     fn a_line_says_what_is_awaited_why_and_when_it_is_tried_again() {
-        let (path, params) = VaultPath::parse("kv/data/a").unwrap();
-        let request =
-            SecretRequest { auth: AuthId::default(), namespace: None, verb: Verb::Read, path, params };
+        let mut report = testing::report();
         let now = Clock::system().now();
-        let failed = |next_try| Failed {
-            tries: 3,
-            definite: 3,
-            class: FailureClass::Denied,
-            message: "GET http://v/v1/kv/data/a: 403".into(),
-            next_try,
-        };
-        assert_eq!(line(&request, None, now), "waiting for read kv/data/a: no answer yet");
+        let mut status = StatusLine::new(now);
+        report.awaited.insert(0, Awaited::new(AwaitedKind::Secret, "read kv/data/a", "no answer yet".into()));
+        report.awaited.push(Awaited::new(AwaitedKind::Template, "/x", "waits for 2 secret(s)".into()));
+        let later = now + Duration::from_secs(1);
         assert_eq!(
-            line(&request, Some(&failed(Some(now + Duration::from_millis(1500)))), now),
-            "waiting for read kv/data/a: GET http://v/v1/kv/data/a: 403; tried 3 times, next try in 2 s"
+            status.lines(&report, later),
+            [
+                "waiting for issue pki/issue/app: PUT http://v/v1/pki/issue/app: 403; next try in 1 s",
+                "waiting for read kv/data/a: no answer yet"
+            ]
         );
-        assert!(line(&request, Some(&failed(None)), now).ends_with("next try after a new login"));
+        assert_eq!(status.next(), Some(later + EVERY));
+        report.awaited = vec![report.awaited[0].clone(); 12];
+        assert_eq!(status.lines(&report, later).last().unwrap(), "waiting for 2 more");
     }
 }

@@ -6,20 +6,23 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{
     announce::announce,
     build::Parts,
+    endpoints::Servers,
     event::Signal,
     handover::{End, Place},
     outcome::Outcome,
+    readiness::Readiness,
     reconcile::Reconcile,
+    report::Reporter,
     revoke,
 };
 use crate::{
     auth::{Handle, TokenState, auto_auth::AutoAuth},
-    cache::{Contents, KeptToken},
+    cache::{Contents, KeptAnswer, KeptToken},
     chance::Chance,
     problem::chain,
     process::{
@@ -30,7 +33,7 @@ use crate::{
     secrets::{
         fetch::{self, VaultFetch},
         handed::Handed,
-        store::Store,
+        store::{Store, StoreHandle},
     },
     watch::Watch,
 };
@@ -53,26 +56,26 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
     let token = handle
         .as_ref()
         .map_or_else(|| watch::channel(TokenState::default()).1, |handle| handle.token.clone());
-    let inner_retries = parts.config.vault.max_retries.unwrap_or(fetch::INNER_RETRIES);
-    let fetch = VaultFetch::new(parts.gate.clone(), token.clone(), parts.clock, inner_retries);
-    let (store, store_handle) = Store::new(fetch, parts.clock, parts.settings.clone(), token.clone());
-    tasks.spawn(store.begin_with(Handed::new(answers)).run());
+    let store_handle = keep_secrets(&mut tasks, &parts, &token, answers);
     let ending =
         place.map(|place| place.keep(&mut tasks, parts.clock, token.clone(), store_handle.inventory.clone()));
     // The store is asked once more when the loop in front of it is over.
     let store_stays = store_handle.wants.clone();
+    let login = handle.as_ref().map(|handle| (handle.token.clone(), handle.progress.clone()));
     if let Some(handle) = handle.clone() {
         tasks.spawn(heal(handle, store_handle.heal));
     }
-    announce(&parts.config);
-    for trouble in &parts.broken {
-        error!(target: "agent", "{trouble}");
-    }
+    announce(&parts.config, &parts.broken);
     let revoke = revoke::asked_for(&parts.config);
     let service_manager = parts.service_manager.clone();
     let gate = parts.gate.clone();
     let deadline = parts.config.init_deadline.map(|limit| parts.clock.now() + limit);
+    let (servers, asks) = Servers::start(std::mem::take(&mut parts.endpoints));
+    let readiness = Readiness::start(parts.clock, service_manager.clone(), &parts.config.status);
     let reconcile = Reconcile {
+        asks,
+        reporter: Reporter::new(parts.clock, login, gate.clone(), parts.broken),
+        readiness,
         templates: parts.templates,
         plan: parts.plan,
         snapshot: store_handle.snapshot,
@@ -85,12 +88,12 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
         clock: parts.clock,
         deadline,
     };
-    service_manager.notify(State::Ready);
     let outcome = tokio::select! {
         outcome = reconcile.run() => outcome,
         outcome = a_panic_of(&mut tasks) => outcome,
     };
     service_manager.notify(State::Stopping);
+    servers.drain().await;
     let start = parts.clock.now();
     if let Some(handle) = handle.filter(|_| revoke) {
         revoke::no_login_under_way(handle).await;
@@ -104,9 +107,22 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
     if revoke && !lives_on && !matches!(outcome, Outcome::Done { .. }) {
         revoke::own_token(&gate, &token, start).await;
     }
-    drop(pid_file);
-    drop(signals);
+    drop((pid_file, signals));
     outcome
+}
+
+/// The store, with what was handed over.
+fn keep_secrets(
+    tasks: &mut JoinSet<()>,
+    parts: &Parts,
+    token: &watch::Receiver<TokenState>,
+    answers: Vec<KeptAnswer>,
+) -> StoreHandle {
+    let inner_retries = parts.config.vault.max_retries.unwrap_or(fetch::INNER_RETRIES);
+    let fetch = VaultFetch::new(parts.gate.clone(), token.clone(), parts.clock, inner_retries);
+    let (store, handle) = Store::new(fetch, parts.clock, parts.settings.clone(), token.clone());
+    tasks.spawn(store.begin_with(Handed::new(answers)).run());
+    handle
 }
 
 /// Tells auto-auth when the server calls its token invalid.

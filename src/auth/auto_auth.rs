@@ -28,7 +28,7 @@ pub use self::{
     server::Server,
 };
 use super::{
-    AuthId, Handle, Login, TokenState,
+    AuthId, Handle, Login, Progress, TokenState, Trouble,
     claims::Claims,
     method::{LoginRequest, Method},
 };
@@ -76,6 +76,7 @@ pub struct AutoAuth<S: Server> {
     clock: Clock,
     chance: Chance,
     publish: watch::Sender<TokenState>,
+    progress: watch::Sender<Progress>,
     /// Whether a login is on its way, whose token nobody knows yet.
     under_way: watch::Sender<bool>,
     events: mpsc::Receiver<Event>,
@@ -100,6 +101,7 @@ impl<S: Server> AutoAuth<S> {
         let state =
             TokenState { identity: AuthId::default(), namespace: method.namespace.clone(), login: None };
         let (publish, token) = watch::channel(state);
+        let (progress, progress_out) = watch::channel(Progress::default());
         let (under_way, logging_in) = watch::channel(false);
         // A few kinds of news, and one of each says all.
         let (sender, events) = mpsc::channel(8);
@@ -114,13 +116,14 @@ impl<S: Server> AutoAuth<S> {
             clock,
             chance,
             publish,
+            progress,
             under_way,
             events,
             empty_handed: 0,
             refused: false,
             kept: None,
         };
-        (task, Handle { token, logging_in, events: sender })
+        (task, Handle { token, progress: progress_out, logging_in, events: sender })
     }
 
     /// Logs in, renews, logs in again, until it is dropped.
@@ -297,6 +300,10 @@ impl<S: Server> AutoAuth<S> {
             wrapped,
         };
         self.publish.send_modify(|state| state.login = Some(Arc::new(login)));
+        self.progress.send_modify(|progress| {
+            progress.logins += 1;
+            progress.trouble = None;
+        });
         self.machine.logged_in(grant, generation, self.clock.now(), self.chance.unit());
         if matches!(self.machine.step(), Step::Renew(_)) {
             tracing::info!(target: HANDLER, "starting renewal process");
@@ -306,6 +313,11 @@ impl<S: Server> AutoAuth<S> {
     fn login_failed(&mut self, error: LoginError, claims: Option<&Claims>) -> Result<(), AutoAuthError> {
         let failure = error.failure();
         let wait = self.machine.login_failed(failure, self.clock.now(), self.chance.unit());
+        let next_try = wait.map(|wait| self.clock.now() + wait);
+        self.progress.send_modify(|progress| {
+            progress.failures += 1;
+            progress.trouble = Some(Trouble { message: chain(&error).into(), next_try });
+        });
         let missing = failure == LoginFailure::NoCredential;
         self.empty_handed = if missing { self.empty_handed.saturating_add(1) } else { 0 };
         // A credential is looked for every other second; that is said ever more seldom.
@@ -345,6 +357,7 @@ impl<S: Server> AutoAuth<S> {
                 let renewed =
                     Login { ttl, expires: self.expires(ttl), renewable: auth.renewable, ..(*login).clone() };
                 self.publish.send_modify(|state| state.login = Some(Arc::new(renewed)));
+                self.progress.send_modify(|progress| progress.renewals += 1);
             }
             Ok(None) => self.renewal_failed(RenewalFailure::Denied, "the answer has no auth block"),
             Err(error) => {

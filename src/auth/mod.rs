@@ -17,7 +17,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use zeroize::Zeroizing;
 
 use crate::vault::{path::Namespace, secret::WrapInfo, token::Token};
@@ -108,11 +111,35 @@ impl fmt::Debug for Login {
     }
 }
 
+/// How logging in goes, for status.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Successful logins.
+    pub logins: u64,
+    /// Successful renewals of the token.
+    pub renewals: u64,
+    /// Failed logins.
+    pub failures: u64,
+    /// How the last try failed; `None` after a success.
+    pub trouble: Option<Trouble>,
+}
+
+/// How a login failed.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// Words for the user; never a secret.
+    pub message: Arc<str>,
+    /// When it is tried again; `None`: never.
+    pub next_try: Option<Instant>,
+}
+
 /// How the rest of the agent sees auto-auth. Clones are the same.
 #[derive(Clone, Debug)]
 pub struct Handle {
     /// The latest login.
     pub token: watch::Receiver<TokenState>,
+    /// How logging in goes.
+    pub progress: watch::Receiver<Progress>,
     logging_in: watch::Receiver<bool>,
     events: mpsc::Sender<auto_auth::Event>,
 }

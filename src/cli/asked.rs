@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use secrecy::SecretString;
 
 use super::{
-    ANNOTATIONS, AgentOptions, Command, OutputFormat, PodOptions, Program, Usage,
+    ANNOTATIONS, AgentOptions, Command, HealthcheckOptions, OutputFormat, PodOptions, Program, Usage,
     commands::Spec,
     flags::{Flag, Set, Takes},
     foreign,
@@ -41,6 +41,7 @@ impl Asked {
             "dev" => self.dev().map(Command::Dev),
             #[cfg(feature = "dev")]
             "demo" => self.no_words().map(|()| Command::Demo),
+            "healthcheck" => self.healthcheck().map(Command::Healthcheck),
             "token revoke" => self.revoke(),
             "token lookup" => self.lookup(environment),
             _ => self.no_words().map(|()| Command::Print(self.program.version())),
@@ -78,6 +79,15 @@ impl Asked {
             annotations: self.text("annotations").unwrap_or(ANNOTATIONS).into(),
             configs: self.paths("config"),
             flags: Box::new(self.settings()?),
+        })
+    }
+
+    fn healthcheck(&self) -> Result<HealthcheckOptions, Usage> {
+        self.no_words()?;
+        Ok(HealthcheckOptions {
+            socket: self.text("socket").map(PathBuf::from),
+            pid_file: self.text("pid-file").map(PathBuf::from),
+            annotations: self.text("annotations").unwrap_or(ANNOTATIONS).into(),
         })
     }
 

@@ -8,7 +8,7 @@ use super::flags::DEV;
 use super::flags::{CHECK, INPUTS, RENDER};
 use super::{
     Program,
-    flags::{AGENT, CLIENT, Flag, GENERIC, LOG, LOOKUP, OWN, REVOKE, STANDALONE, Takes},
+    flags::{AGENT, CLIENT, Flag, GENERIC, HEALTHCHECK, LOG, LOOKUP, OWN, REVOKE, STANDALONE, Takes},
 };
 
 /// One command.
@@ -137,6 +137,20 @@ pub(super) static COMMANDS: &[Spec] = &[
         usage: "",
         flags: &[],
         examples: "  decant demo",
+        usage_exit: 2,
+    },
+    Spec {
+        name: "healthcheck",
+        about: "Ask the running agent whether it is ready (exec probe, no shell needed)",
+        long: "Ready means that every file is written and nothing in it has ended; an outage of the server alone\n\
+               does not change it. What is awaited is printed. Needs a running `init` or `sidecar`, or an `agent`\n\
+               with the setting status_socket. docs/status.md has more.\n\
+               \n\
+               Exit codes: 0 ready, 1 not ready, or no agent is there.",
+        usage: "[FLAGS]",
+        flags: &[HEALTHCHECK],
+        examples: "  As a startup or readiness probe:\n    decant healthcheck\n\n  \
+                   Of an agent with a pid file:\n    decant healthcheck --socket /run/agent.sock",
         usage_exit: 2,
     },
     Spec {

@@ -218,6 +218,9 @@ pub static OWN: &[Flag] = &[
     Flag::new("revoke-on-exit", Takes::Bool, Set::Own("revoke_on_exit"), ""),
     Flag::new("partials-path", PATH, Set::Own("partials_path"), ""),
     Flag::new("handover", Takes::Value("FOLDER"), Set::Own("handover"), ""),
+    Flag::new("status-listen", Takes::Value("ADDRESS"), Set::Own("status_listen"), ""),
+    Flag::new("status-socket", PATH, Set::Own("status_socket"), ""),
+    Flag::new("ready-file", PATH, Set::Own("ready_file"), ""),
 ];
 
 /// What `init` and `sidecar` have.
@@ -332,6 +335,23 @@ pub static DEV: &[Flag] = &[
     ),
 ];
 
+/// What `healthcheck` has.
+pub static HEALTHCHECK: &[Flag] = &[
+    Flag::new(
+        "socket",
+        Takes::Value("FILE"),
+        Set::Command,
+        "The agent's status socket [default: the usual places] [env: DECANT_STATUS_SOCKET]",
+    ),
+    Flag::new("pid-file", PATH, Set::Command, "The agent's pid file, beside which the socket is"),
+    Flag::new(
+        "annotations",
+        Takes::Value("FILE"),
+        Set::Command,
+        "The pod's annotations, which may name the socket [default: /etc/podinfo/annotations]",
+    ),
+];
+
 /// What `token revoke` has.
 pub static REVOKE: &[Flag] = &[
     Flag::new("self", Takes::Bool, Set::Command, "Revoke the token that the request is made with"),
@@ -367,8 +387,22 @@ mod tests {
 
     #[test]
     fn every_flag_that_is_shown_is_explained() {
-        for flag in [CLIENT, GENERIC, LOG, AGENT, OWN, STANDALONE, INPUTS, RENDER, CHECK, DEV, REVOKE, LOOKUP]
-            .concat()
+        for flag in [
+            CLIENT,
+            GENERIC,
+            LOG,
+            AGENT,
+            OWN,
+            STANDALONE,
+            INPUTS,
+            RENDER,
+            CHECK,
+            DEV,
+            HEALTHCHECK,
+            REVOKE,
+            LOOKUP,
+        ]
+        .concat()
         {
             assert_eq!(flag.hidden, flag.doc().is_empty(), "{}", flag.name);
         }

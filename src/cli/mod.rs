@@ -12,6 +12,7 @@ mod dev;
 pub mod flags;
 mod foreign;
 pub mod goflags;
+mod healthcheck;
 #[cfg(feature = "laptop")]
 mod inputs;
 mod parts;
@@ -112,6 +113,8 @@ pub enum Command {
     /// `demo`.
     #[cfg(feature = "dev")]
     Demo,
+    /// `healthcheck`.
+    Healthcheck(HealthcheckOptions),
     /// `token revoke -self`.
     TokenRevokeSelf {
         /// Settings from flags.
@@ -152,6 +155,17 @@ pub struct PodOptions {
     pub configs: Vec<PathBuf>,
     /// Settings from flags.
     pub flags: Box<Raw>,
+}
+
+/// Options of `healthcheck`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthcheckOptions {
+    /// The agent's status socket; `None`: it is looked for.
+    pub socket: Option<PathBuf>,
+    /// The agent's pid file, beside which the socket is.
+    pub pid_file: Option<PathBuf>,
+    /// File with the pod's annotations, which may name the socket.
+    pub annotations: PathBuf,
 }
 
 /// How `token lookup` prints.

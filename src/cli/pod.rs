@@ -6,7 +6,7 @@ use super::{PodOptions, start::complain};
 use crate::{
     agent::{build::Parts, outcome::Outcome, tasks},
     clock::Clock,
-    config::{Config, env::Environment, pod},
+    config::{Config, StatusSocket, env::Environment, pod},
     problem,
     process::termination_log,
     telemetry::{self, Console},
@@ -31,7 +31,7 @@ pub(super) enum Stay {
 /// Runs `init` or `sidecar`.
 pub(super) fn run(options: PodOptions, environment: &Environment, stay: Stay) -> u8 {
     let config = match pod::load(&options.annotations, &options.configs, *options.flags, environment) {
-        Ok(Some(config)) => Config { exit_after_auth: stay == Stay::No, ..config },
+        Ok(Some(config)) => ours(config, stay),
         Ok(None) => {
             complain("the annotation agent-inject is false: nothing to do");
             return 0;
@@ -58,6 +58,14 @@ pub(super) fn run(options: PodOptions, environment: &Environment, stay: Stay) ->
         }
     };
     end(&super::runtime::block_on(tasks::run(parts, no_reload)))
+}
+
+/// What these commands do otherwise than `agent`.
+fn ours(mut config: Config, stay: Stay) -> Config {
+    config.exit_after_auth = stay == Stay::No;
+    config.status.socket.get_or_insert(StatusSocket::Usual);
+    config.status.announce_ready = true;
+    config
 }
 
 /// Annotations that change in a running pod never bring new commands or paths into force.

@@ -210,6 +210,15 @@ fn help_of_init() {
           --handover=<FOLDER>
               Folder for init to leave its token and leases in, or off [default: /vault/agent-cache] [env: DECANT_HANDOVER]
 
+          --status-listen=<ADDRESS>
+              Serve probes and metrics at this loopback address or unix socket [default: none] [env: DECANT_STATUS_LISTEN]
+
+          --status-socket=<PATH>
+              The socket that healthcheck asks, or off [default: beside the pid file, or in HOME] [env: DECANT_STATUS_SOCKET]
+
+          --ready-file=<PATH>
+              A file that is there while everything is rendered and valid [default: none] [env: DECANT_READY_FILE]
+
           --address=<URL>
               Address of the server [default: https://127.0.0.1:8200] [env: VAULT_ADDR]
 
@@ -285,6 +294,7 @@ fn help_without_a_command() {
       check         Find mistakes in templates, configurations and manifests; list requests and their policy
       dev           Run a Vault-compatible server in memory, for laptops and tests
       demo          Show the whole story on this machine in about ten seconds
+      healthcheck   Ask the running agent whether it is ready (exec probe, no shell needed)
       token revoke  Revoke the token it is called with (-self)
       token lookup  Show policies, times and metadata of a token
       version       Print the version

@@ -78,6 +78,9 @@ fn own(earlier: RawOwn, later: RawOwn) -> RawOwn {
         revoke_on_exit: later.revoke_on_exit.or(earlier.revoke_on_exit),
         partials_path: text(earlier.partials_path, later.partials_path),
         handover: later.handover.or(earlier.handover),
+        status_listen: later.status_listen.or(earlier.status_listen),
+        status_socket: later.status_socket.or(earlier.status_socket),
+        ready_file: later.ready_file.or(earlier.ready_file),
     }
 }
 

@@ -22,7 +22,10 @@ pub use crate::telemetry::{
     LogConfig,
     level::{LogFormat, LogLevel},
 };
-use crate::{config::template::TemplateSpec, origin::Origin, problem::Problem, vault::path::Namespace};
+use crate::{
+    config::template::TemplateSpec, listener::Endpoint, origin::Origin, problem::Problem,
+    vault::path::Namespace,
+};
 
 /// Everything the agent does, with all defaults filled in.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub struct Config {
     pub revoke_on_exit: bool,
     /// Where token, leases and answers are left for the next run; `None`: nowhere.
     pub handover: Option<HandoverConfig>,
+    /// Who may see how the agent is.
+    pub status: StatusConfig,
     /// What was odd but usable; said once at start.
     pub warnings: Vec<Problem>,
 }
@@ -60,6 +65,30 @@ pub struct HandoverConfig {
     pub jwt: PathBuf,
     /// Who named the folder; with [`Origin::Default`] nobody misses it when it isn't there.
     pub origin: Origin,
+}
+
+/// Who may see how the agent is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatusConfig {
+    /// Where the endpoints are served besides the socket; a loopback address or a unix socket.
+    pub listen: Option<Endpoint>,
+    /// The socket that `healthcheck` asks; `None`: nobody said anything, and then it depends on the command.
+    pub socket: Option<StatusSocket>,
+    /// A file that is there while everything is ready.
+    pub ready_file: Option<PathBuf>,
+    /// The service manager hears that the start is over with the first readiness, not with the start itself.
+    pub announce_ready: bool,
+}
+
+/// The socket that `healthcheck` asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatusSocket {
+    /// None.
+    Off,
+    /// At this path, or the start fails.
+    At(PathBuf),
+    /// At the first usual place that can be had.
+    Usual,
 }
 
 /// The server and how to reach it (stanza `vault`).

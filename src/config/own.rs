@@ -35,6 +35,10 @@ pub enum Takes {
     Duration,
     /// The path of a folder.
     Folder,
+    /// An address and port, or a unix socket.
+    Endpoint,
+    /// A file.
+    Path,
 }
 
 /// All of them.
@@ -76,6 +80,36 @@ pub static SETTINGS: &[Setting] = &[
         doc: "folder for init to leave its token and leases in, or off",
         set: |own, text, origin| {
             own.handover = Some(Sourced::new(units::absolute_or_off(text)?, origin));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "status_listen",
+        takes: Takes::Endpoint,
+        default: "none",
+        doc: "serve probes and metrics at this loopback address or unix socket",
+        set: |own, text, origin| {
+            own.status_listen = Some(Sourced::new(units::local_endpoint(text)?, origin));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "status_socket",
+        takes: Takes::Path,
+        default: "beside the pid file, or in HOME",
+        doc: "the socket that healthcheck asks, or off",
+        set: |own, text, origin| {
+            own.status_socket = Some(Sourced::new(text.to_owned(), origin));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "ready_file",
+        takes: Takes::Path,
+        default: "none",
+        doc: "a file that is there while everything is rendered and valid",
+        set: |own, text, origin| {
+            own.ready_file = Some(Sourced::new(text.to_owned(), origin));
             Ok(())
         },
     },

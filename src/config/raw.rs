@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::template::{ActionSpec, CommandForm, DefaultForm};
 use crate::{
+    listener::Endpoint,
     origin::{Origin, Sourced},
     problem::Problem,
 };
@@ -318,6 +319,12 @@ pub struct RawOwn {
     pub partials_path: Said<String>,
     /// Folder of the hand-over, or `off`.
     pub handover: Said<String>,
+    /// Where the status is served.
+    pub status_listen: Said<Endpoint>,
+    /// The socket of `healthcheck`; `off`: none.
+    pub status_socket: Said<String>,
+    /// The file that is there while everything is ready.
+    pub ready_file: Said<String>,
 }
 
 /// What is said about a group of files; nothing has to be.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::listener::Endpoint;
+
 /// Why a text is not the value it should be. `Display` says what would have been right, never the text itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum UnitError {
@@ -19,12 +21,27 @@ pub enum UnitError {
     /// A duration that would last longer than 292 years.
     #[error("a duration of at most 292 years")]
     TooLong,
+    /// Not a place that only this machine can reach.
+    #[error(
+        "a loopback address and a port, for instance 127.0.0.1:9102, or unix:///path/to/socket (only this machine, \
+         or this pod, may see the status)"
+    )]
+    LocalEndpoint,
     /// Not an octal file mode.
     #[error("an octal file mode, for instance \"0640\"")]
     Mode,
     /// Neither an absolute path nor the word that stands for none.
     #[error("an absolute path, or \"off\"")]
     PathOrOff,
+}
+
+/// A loopback address with a port, or a unix socket.
+///
+/// # Errors
+/// Any other text.
+pub fn local_endpoint(text: &str) -> Result<Endpoint, UnitError> {
+    let endpoint = text.parse::<Endpoint>().map_err(|_| UnitError::LocalEndpoint)?;
+    if endpoint.is_local() { Ok(endpoint) } else { Err(UnitError::LocalEndpoint) }
 }
 
 /// Go's `strconv.ParseBool`: `1 t T TRUE true True` and `0 f F FALSE false False`, nothing else.

@@ -67,8 +67,19 @@ impl ServiceManager {
 
     /// Tells the state, if somebody listens.
     pub fn notify(&self, state: State) {
+        self.send(state.message());
+    }
+
+    /// Tells in one line how far the program is (`systemctl status` shows it).
+    pub fn status(&self, text: &str) {
+        if self.0.is_some() {
+            self.send(&format!("STATUS={}", text.lines().next().unwrap_or_default()));
+        }
+    }
+
+    fn send(&self, message: &str) {
         if let Some(socket) = &self.0
-            && let Err(error) = socket.send(state.message().as_bytes())
+            && let Err(error) = socket.send(message.as_bytes())
         {
             tracing::debug!(target: "agent", %error, "systemd can't be notified");
         }
@@ -97,6 +108,8 @@ mod tests {
             manager.notify(state);
             assert_eq!(received(&socket), message);
         }
+        manager.status("waiting\nREADY=1");
+        assert_eq!(received(&socket), "STATUS=waiting", "a text can't say more than a text");
     }
 
     #[test]

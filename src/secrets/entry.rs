@@ -5,6 +5,7 @@
 
 mod carry;
 mod lease;
+mod view;
 
 use std::sync::Arc;
 
@@ -160,14 +161,6 @@ impl Entry {
     /// Whether the request that is out is a renewal.
     pub const fn is_renewing(&self) -> bool {
         matches!(self.phase, Phase::InFlight(Next::Renew))
-    }
-
-    /// When something happens next, if that is known.
-    pub const fn next_at(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Sleeping(at, _) => Some(at),
-            _ => None,
-        }
     }
 
     /// Takes an event and says what to do.

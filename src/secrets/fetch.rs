@@ -97,6 +97,7 @@ impl VaultFetch {
                 }
                 other => return other.map(|answer| (answer, generation)),
             }
+            self.gate.counts().retried();
             class = Class::Repeat;
         }
     }

@@ -5,6 +5,7 @@ pub mod failure;
 pub mod fetch;
 pub mod handed;
 pub mod kept;
+pub mod life;
 pub mod pem;
 pub mod pki;
 pub mod request;

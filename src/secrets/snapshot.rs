@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::time::Instant;
 
+pub use super::life::Life;
 use super::{entry::FailureClass, request::SecretRequest};
 use crate::vault::secret::Secret;
 
@@ -16,6 +17,8 @@ pub struct Snapshot {
     pub answers: Arc<HashMap<SecretRequest, Held>>,
     /// Requests whose last try failed; they may have a good answer from before.
     pub failed: Arc<HashMap<SecretRequest, Failed>>,
+    /// Tries that failed since the start; each of them was, or will be, tried again.
+    pub failures: u64,
 }
 
 /// A good answer.
@@ -25,6 +28,8 @@ pub struct Held {
     pub secret: Arc<Secret>,
     /// Generation of the snapshot that it came with.
     pub since: u64,
+    /// How long it lives and what comes next, for status.
+    pub life: Life,
 }
 
 /// How a request fails at the moment.
@@ -71,7 +76,7 @@ mod tests {
             path: VaultPath::parse(path).unwrap().0,
             params: [].into(),
         };
-        let held = |since| Held { secret: Arc::default(), since };
+        let held = |since| Held { secret: Arc::default(), since, life: Life::default() };
         let answers = HashMap::from([(request("kv/a"), held(1)), (request("kv/b"), held(3))]);
         let snapshot = Snapshot { generation: 3, answers: answers.into(), ..Snapshot::default() };
         assert_eq!(snapshot.newer_than(0).count(), 2);

@@ -1,6 +1,7 @@
 //! The one task that owns all requests: one timer queue, bounded fetches, the last good answers as a snapshot.
 
 mod hand_over;
+mod views;
 
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
@@ -17,7 +18,7 @@ use super::{
     pki::Places,
     request::{SecretRequest, Verb, Wanted},
     schedule::{LONGEST_SLEEP, Policy, Settings},
-    snapshot::{Failed, Held, Snapshot},
+    snapshot::{Failed, Held, Life, Snapshot},
 };
 use crate::{
     auth::TokenState,
@@ -237,6 +238,9 @@ impl<F: Fetch> Store<F> {
         };
         let requests: Vec<SecretRequest> = self.slots.keys().cloned().collect();
         self.begin(requests, &event);
+        if old.is_some() {
+            self.publish_lives();
+        }
     }
 
     /// Takes one answer and all others that are already there, then publishes once.
@@ -245,25 +249,33 @@ impl<F: Fetch> Store<F> {
         while let Some(Some(next)) = futures_util::FutureExt::now_or_never(self.flights.next()) {
             landed.push(next);
         }
-        let (mut news, mut stirs) = (Vec::new(), false);
+        let (mut news, mut stirs, mut failures) = (Vec::new(), false, 0);
         for (request, serial, result) in landed {
             let Some(slot) = self.slots.get(&request).filter(|slot| slot.serial == serial) else { continue };
-            let is_renewal = slot.entry.is_renewing();
+            let (is_renewal, succeeded) = (slot.entry.is_renewing(), result.is_ok());
             note(&request, &result, is_renewal);
-            stirs |= is_renewal && result.is_ok();
+            stirs |= is_renewal && succeeded;
+            failures += u64::from(!succeeded);
             let result = result.map_err(|failure| self.judged(failure, is_renewal));
             self.feed(&request, EntryEvent::Answered(result));
             if let Some(slot) = self.slots.get(&request) {
-                news.push((request, slot.entry.good().cloned(), failed_view(&slot.entry)));
+                let life = self.life(&request, &slot.entry, succeeded);
+                news.push((request, slot.entry.good().cloned(), life, views::failed(&slot.entry)));
             }
         }
+        self.snapshot.send_if_modified(|snapshot| {
+            snapshot.failures += failures;
+            false
+        });
         self.publish(|generation, answers, failures| {
-            for (request, good, failed) in news {
-                if let Some(secret) = good
-                    && !answers.get(&request).is_some_and(|known| same_meaning(&known.secret, &secret))
-                {
-                    stirs = true;
-                    answers.insert(request.clone(), Held { secret, since: generation });
+            for (request, good, life, failed) in news {
+                match (good, answers.get_mut(&request)) {
+                    (Some(secret), Some(known)) if same_meaning(&known.secret, &secret) => known.life = life,
+                    (Some(secret), _) => {
+                        stirs = true;
+                        answers.insert(request.clone(), Held { secret, since: generation, life });
+                    }
+                    (None, _) => {}
                 }
                 match failed {
                     Some(failed) => failures.insert(request, failed),
@@ -351,16 +363,6 @@ impl<F: Fetch> Store<F> {
             );
         });
     }
-}
-
-fn failed_view(entry: &Entry) -> Option<Failed> {
-    entry.failed().map(|(tries, failure)| Failed {
-        tries: *tries,
-        definite: entry.definite_failures(),
-        class: failure.class,
-        message: failure.message.as_str().into(),
-        next_try: entry.next_at(),
-    })
 }
 
 /// Every answer has an id of its own; nothing needs to be rendered anew for that.

@@ -144,7 +144,11 @@ fn debug_of_what_holds_secrets_shows_none() {
     };
     let answers = std::collections::HashMap::from([(
         write.clone(),
-        crate::secrets::snapshot::Held { secret: Arc::new(secret.clone()), since: 1 },
+        crate::secrets::snapshot::Held {
+            secret: Arc::new(secret.clone()),
+            since: 1,
+            life: Default::default(),
+        },
     )]);
     let snapshot =
         crate::secrets::snapshot::Snapshot { generation: 1, answers: answers.into(), ..Default::default() };

@@ -1,6 +1,7 @@
 //! Every request to the server passes here: connections are limited, repeats metered, `Retry-After` obeyed, and
 //! while the server can't be reached one probe asks for all.
 
+mod counts;
 mod line;
 
 use std::{
@@ -14,6 +15,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
+pub use self::counts::Counts;
 use self::line::{Bucket, Line, Verdict};
 use super::{
     client::{Call, VaultClient},
@@ -83,6 +85,7 @@ struct Shared<P> {
     state: Mutex<State>,
     /// Grows whenever the line changes.
     changed: watch::Sender<u64>,
+    counts: Counts,
 }
 
 struct State {
@@ -91,6 +94,8 @@ struct State {
     all: Option<Bucket>,
     /// Paths that the server wants to be left alone until then.
     holds: HashMap<String, Instant>,
+    /// Why nobody gets through; `None` while somebody does.
+    outage: Option<Arc<str>>,
 }
 
 /// The right to send one request now; drop it when the answer is complete.
@@ -114,6 +119,7 @@ impl<P: Probe> Gate<P> {
             repeats: Bucket::new(REPEAT_RATE, REPEAT_BURST, now),
             all: limits.rate_limit.map(|(rate, burst)| Bucket::new(rate, burst, now)),
             holds: HashMap::new(),
+            outage: None,
         };
         Self(Arc::new(Shared {
             upstream,
@@ -122,12 +128,23 @@ impl<P: Probe> Gate<P> {
             connections: Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS))),
             state: Mutex::new(state),
             changed: watch::Sender::new(0),
+            counts: Counts::default(),
         }))
     }
 
     /// The upstream behind the gate.
     pub fn upstream(&self) -> &P {
         &self.0.upstream
+    }
+
+    /// How requests went so far.
+    pub fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
+    /// Why the server can't be reached just now; `None` while it can, as far as is known.
+    pub fn outage(&self) -> Option<Arc<str>> {
+        self.lock().outage.clone()
     }
 
     /// Waits until a request to `path` may be sent. Whatever ages (a JWT, the current token) is best looked up
@@ -149,6 +166,7 @@ impl<P: Probe> Gate<P> {
     /// Tells the gate how a request went, so that others wait while nobody is there.
     pub fn report<T>(&self, path: &str, result: &Result<T, VaultError>) {
         let now = self.0.clock.now();
+        self.0.counts.add(result);
         match result {
             Ok(_) => self.found(),
             Err(error) if error.is_unreachable() => self.lost(error),
@@ -227,6 +245,7 @@ impl<P: Probe> Gate<P> {
         let now = self.0.clock.now();
         let wait = self.lock().line.lost(now);
         if let Some(wait) = wait {
+            self.lock().outage = Some(chain(error).into());
             tracing::warn!(
                 target: "agent",
                 address = self.0.upstream.address(),
@@ -262,7 +281,11 @@ impl<P: Probe> Gate<P> {
     /// Somebody got an answer.
     fn found(&self) {
         let now = self.0.clock.now();
-        let outage = self.lock().line.found(now);
+        let outage = {
+            let mut state = self.lock();
+            state.outage = None;
+            state.line.found(now)
+        };
         if let Some(outage) = outage {
             let address = self.0.upstream.address();
             tracing::info!(target: "agent", address, ?outage, "the server can be reached again");

@@ -100,6 +100,8 @@ fn own_settings(page: &mut String) {
                 own::Takes::Bool => "bool",
                 own::Takes::Duration => "duration",
                 own::Takes::Folder => "path",
+                own::Takes::Endpoint => "address",
+                own::Takes::Path => "path",
             },
             setting.default,
             setting.key,

@@ -13,10 +13,10 @@ mod template;
 use std::path::PathBuf;
 
 use super::{
-    Config,
+    Config, StatusConfig, StatusSocket,
     env::{self, Environment},
     merge,
-    raw::{Raw, Said},
+    raw::{Raw, RawOwn, Said},
 };
 use crate::{origin::Origin, problem::Problem};
 
@@ -81,6 +81,7 @@ fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Result
         init_deadline: raw.own.init_deadline.as_ref().map(|said| said.value).filter(|time| !time.is_zero()),
         revoke_on_exit: value_or(&raw.own.revoke_on_exit, false),
         handover: handover::resolve(&raw, &mut findings),
+        status: status(&raw.own),
         warnings: Vec::new(),
     };
     let mut warnings = raw.warnings;
@@ -90,6 +91,18 @@ fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Result
     }
     warnings.append(&mut findings.errors);
     Err(warnings)
+}
+
+fn status(own: &RawOwn) -> StatusConfig {
+    StatusConfig {
+        listen: own.status_listen.as_ref().map(|said| said.value.clone()),
+        socket: own.status_socket.as_ref().map(|said| match said.value.as_str() {
+            "" | "off" => StatusSocket::Off,
+            path => StatusSocket::At(path.into()),
+        }),
+        ready_file: path(&own.ready_file),
+        announce_ready: false,
+    }
 }
 
 /// What is found on the way.

@@ -43,12 +43,17 @@ impl<F: Fetch> Store<F> {
             return;
         }
         info!(target: "agent.store", secrets = adopted.len(), "went on with secrets that were handed over");
-        let slots = &self.slots;
+        let adopted: Vec<_> = adopted
+            .into_iter()
+            .filter_map(|request| {
+                let entry = &self.slots.get(&request)?.entry;
+                let (secret, life) = (entry.good()?.clone(), self.life(&request, entry, true));
+                Some((request, secret, life))
+            })
+            .collect();
         self.publish(|generation, answers, _| {
-            for request in adopted {
-                if let Some(secret) = slots.get(&request).and_then(|slot| slot.entry.good().cloned()) {
-                    answers.insert(request, Held { secret, since: generation });
-                }
+            for (request, secret, life) in adopted {
+                answers.insert(request, Held { secret, since: generation, life });
             }
         });
         self.stir();

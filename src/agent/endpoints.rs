@@ -1,0 +1,87 @@
+//! The endpoints of a run: taken before anything starts, served until it ends.
+
+use std::path::Path;
+
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::{
+    config::{StatusConfig, StatusSocket},
+    listener::{BindError, Bound, Endpoint, Limits, Service, serve},
+    problem::chain,
+    status::{Ask, place, serve::StatusService},
+};
+
+/// Takes all endpoints that the configuration names, and the socket at one of the usual places where it names none.
+///
+/// # Errors
+/// An endpoint that somebody named and that can't be had.
+pub fn bind(
+    status: &StatusConfig,
+    pid_file: Option<&Path>,
+    home: Option<&str>,
+) -> Result<Vec<Bound>, BindError> {
+    let mut bound = status.listen.iter().map(Bound::new).collect::<Result<Vec<_>, _>>()?;
+    match &status.socket {
+        None | Some(StatusSocket::Off) => {}
+        Some(StatusSocket::At(path)) => bound.push(Bound::new(&Endpoint::Unix(path.clone()))?),
+        Some(StatusSocket::Usual) => bound.extend(usual(pid_file, home)),
+    }
+    Ok(bound)
+}
+
+/// A run is not worth less without the socket: it is only said that there is none.
+fn usual(pid_file: Option<&Path>, home: Option<&str>) -> Option<Bound> {
+    let mut troubles = Vec::new();
+    for place in place::usual(pid_file, home) {
+        match Bound::new(&Endpoint::Unix(place)) {
+            Ok(bound) => return Some(bound),
+            Err(trouble) => troubles.push(chain(&trouble)),
+        }
+    }
+    warn!(
+        target: "agent",
+        "`decant healthcheck` has no socket to ask, the rest works: {}; the setting `status_socket` names another place",
+        troubles.join("; ")
+    );
+    None
+}
+
+/// The servers of a run.
+pub struct Servers {
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Servers {
+    /// Serves the status at all of them; the questions come out behind.
+    pub fn start(bound: Vec<Bound>) -> (Self, mpsc::Receiver<Ask>) {
+        let (asker, asks) = mpsc::channel(16);
+        let mut servers = Self { tasks: JoinSet::new(), stop: CancellationToken::new() };
+        for bound in bound {
+            servers.serve(bound, StatusService::new(asker.clone()), "status is served");
+        }
+        (servers, asks)
+    }
+
+    fn serve(&mut self, bound: Bound, service: impl Service, what: &'static str) {
+        if bound.endpoint().is_socket() {
+            debug!(target: "agent", endpoint = %bound.endpoint(), "{what}");
+        } else {
+            info!(target: "agent", endpoint = %bound.endpoint(), "{what}");
+        }
+        let serving = serve(bound, service, Limits::default(), self.stop.clone());
+        self.tasks.spawn(async {
+            if let Err(trouble) = serving.await {
+                error!(target: "agent", error = %trouble, "an endpoint can't be served");
+            }
+        });
+    }
+
+    /// Takes no more requests and waits a moment for those under way.
+    pub async fn drain(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}

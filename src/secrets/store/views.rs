@@ -1,0 +1,40 @@
+//! How entries look from outside: their times, and how they fail.
+
+use super::{Entry, Failed, Life, SecretRequest, Store};
+use crate::secrets::fetch::Fetch;
+
+impl<F: Fetch> Store<F> {
+    /// The times of an entry's answer; `confirmed`: the server has just answered well.
+    pub(super) fn life(&self, request: &SecretRequest, entry: &Entry, confirmed: bool) -> Life {
+        let snapshot = self.snapshot.borrow();
+        let known = snapshot.answers.get(request).map(|held| &held.life);
+        Life::of(request, entry, known, confirmed, self.clock)
+    }
+
+    /// Tells the times anew, after a token changed them.
+    pub(super) fn publish_lives(&self) {
+        let lives: Vec<(SecretRequest, Life)> = self
+            .slots
+            .iter()
+            .map(|(request, slot)| (request.clone(), self.life(request, &slot.entry, false)))
+            .collect();
+        self.publish(|_, answers, _| {
+            for (request, life) in lives {
+                if let Some(held) = answers.get_mut(&request) {
+                    held.life = life;
+                }
+            }
+        });
+    }
+}
+
+/// How the entry fails just now.
+pub(super) fn failed(entry: &Entry) -> Option<Failed> {
+    entry.failed().map(|(tries, failure)| Failed {
+        tries: *tries,
+        definite: entry.definite_failures(),
+        class: failure.class,
+        message: failure.message.as_str().into(),
+        next_try: entry.next_at(),
+    })
+}
