@@ -15,16 +15,16 @@ RUN apt-get update && apt-get install --yes --no-install-recommends busybox-stat
 WORKDIR /source
 COPY . .
 RUN cargo fetch --locked
-ARG SOURCE_DATE_EPOCH=0
 
 FROM source AS core
 RUN cargo build --release --locked --no-default-features && cp target/*/release/decant /program
-RUN SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} integration/image/rootfs decant /program /decant \
-  && SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} integration/image/rootfs decant-bare /program /decant-bare
+ARG SOURCE_DATE_EPOCH=0
+RUN integration/image/rootfs decant /program /decant && integration/image/rootfs decant-bare /program /decant-bare
 
 FROM source AS full
 RUN cargo build --release --locked && cp target/*/release/decant /program
-RUN SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} integration/image/rootfs decant-injector /program /decant-injector
+ARG SOURCE_DATE_EPOCH=0
+RUN integration/image/rootfs decant-injector /program /decant-injector
 
 FROM scratch AS decant-injector
 COPY --from=full /decant-injector /

@@ -92,6 +92,10 @@ fn every_target_of_the_dockerfile_is_from_scratch_and_made_by_the_script() {
         assert!(stage.contains(&format!("decant.sbom=\"/usr/share/buildinfo/{name}.cdx.json\"")), "{name}");
         assert!(DOCKERFILE.contains(&format!("integration/image/rootfs {name} /program /{name}")), "{name}");
     }
+    // A stage doesn't know the arguments of the one that it stands on; builders differ in that.
+    for stage in DOCKERFILE.split("\nFROM ").filter(|stage| stage.contains("integration/image/rootfs")) {
+        assert!(stage.contains("\nARG SOURCE_DATE_EPOCH=0\n"), "{stage}");
+    }
     for line in IGNORED.lines().filter_map(|line| line.strip_prefix('!')) {
         assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(line).exists(), "{line} is not there");
     }
