@@ -1,0 +1,131 @@
+//! Compares our engine with the real one on random templates.
+//!
+//! The real one is a small program in `integration/oracle/go`, built where `go` is there (its modules are fetched once);
+//! elsewhere the comparison says that it was skipped. `ORACLE_CASES` (default 1,000) and `ORACLE_SEED` (default 1)
+//! choose the run: `ORACLE_CASES=20000 ORACLE_SEED=7 cargo test --test oracle`. The generator alone, with our engine,
+//! runs everywhere.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test program: it starts the real engine, takes times, and ends when its world breaks"
+)]
+
+#[path = "../../examples/template_answers/answer.rs"]
+mod answer;
+mod engine;
+mod generator;
+
+use std::{
+    collections::BTreeMap,
+    env,
+    fmt::Write,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
+
+use decant::template::fixture::Fixture;
+use serde_json::{Map, Value};
+
+const FIXTURE: &str = include_str!("../corpus/templates/fixture.json");
+const CORPUS: &str = include_str!("../corpus/templates/vectors.jsonl");
+const ANSWERS: [&str; 5] = ["out", "out_b64", "parse_error", "exec_error", "files"];
+
+/// Most differences that are shown.
+const SHOWN: usize = 60;
+
+type Case = Map<String, Value>;
+
+fn corpus() -> Vec<Case> {
+    CORPUS.lines().map(|line| serde_json::from_str(line).expect("a line of the corpus")).collect()
+}
+
+/// The cases of a run: as many as `ORACLE_CASES` says, from `ORACLE_SEED` on.
+fn cases(usually: u64) -> Vec<Case> {
+    let number = |name: &str, usual: u64| {
+        env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+    };
+    let corpus = corpus();
+    let first = number("ORACLE_SEED", 1) << 32;
+    (first..first + number("ORACLE_CASES", usually)).map(|seed| generator::case(seed, &corpus)).collect()
+}
+
+/// Our answer, and how long it took; a panic is an answer, too.
+fn ours(case: &Case, fixture: &Fixture) -> (Case, Duration) {
+    let begin = Instant::now();
+    let answer = catch_unwind(AssertUnwindSafe(|| answer::answer(case, fixture)));
+    let answer = answer.unwrap_or_else(|_| Map::from_iter([("panic".to_owned(), Value::Bool(true))]));
+    (answer, begin.elapsed())
+}
+
+/// What a case says, without what surrounds it.
+fn said(answer: &Case) -> BTreeMap<&str, String> {
+    ANSWERS.iter().filter_map(|key| Some((*key, answer.get(*key)?.to_string()))).collect()
+}
+
+#[test]
+fn random_templates_end_without_a_panic() {
+    let fixture = Fixture::parse(FIXTURE).expect("the fixture");
+    let (mut rendered, mut parsed) = (0, 0);
+    let cases = cases(3_000);
+    for case in &cases {
+        let (answer, took) = ours(case, &fixture);
+        assert!(!answer.contains_key("panic"), "a panic: {case:?}");
+        // Far above what the slowest machine needs: this is about endless runs.
+        assert!(took < Duration::from_secs(60), "{took:?}: {case:?}");
+        rendered += usize::from(answer.contains_key("out"));
+        parsed += usize::from(!answer.contains_key("parse_error"));
+    }
+    // A generator that makes nothing but mistakes would find nothing.
+    assert!(rendered * 4 > cases.len(), "only {rendered} of {} render", cases.len());
+    assert!(parsed * 2 > cases.len(), "only {parsed} of {} parse", cases.len());
+}
+
+#[test]
+fn random_templates_have_the_answers_of_the_real_engine() {
+    let engine = match engine::Engine::build(FIXTURE) {
+        Ok(engine) => engine,
+        Err(why) => {
+            engine::say(&format!("skipped: comparison of random templates with the real engine: {why}"));
+            return;
+        }
+    };
+    let fixture = Fixture::parse(FIXTURE).expect("the fixture");
+    let cases = cases(1_000);
+    let theirs = engine.answers(&cases);
+    let (mut compared, mut unstable, mut slowest) = (0, 0, Duration::ZERO);
+    let mut wrong = Vec::new();
+    for (case, theirs) in cases.iter().zip(theirs) {
+        let Some(theirs) = theirs.filter(|theirs| !theirs.contains_key("unstable")) else {
+            unstable += 1;
+            continue;
+        };
+        let (ours, took) = ours(case, &fixture);
+        (compared, slowest) = (compared + 1, slowest.max(took));
+        if said(&theirs) != said(&ours) {
+            wrong.push((case, theirs, ours));
+        }
+    }
+    let mut text = String::new();
+    for (case, theirs, ours) in wrong.iter().take(SHOWN) {
+        let _ = writeln!(
+            text,
+            "{}\n  want {:?}\n  got  {:?}",
+            Value::Object((*case).clone()),
+            said(theirs),
+            said(ours)
+        );
+    }
+    if let Ok(file) = env::var("ORACLE_WRONG") {
+        let line = |(case, theirs, ours): &(&Case, Case, Case)| {
+            serde_json::json!({ "case": case, "want": said(theirs), "got": said(ours) }).to_string() + "\n"
+        };
+        std::fs::write(file, wrong.iter().map(line).collect::<String>())
+            .expect("ORACLE_WRONG can be written");
+    }
+    engine::say(&format!(
+        "random templates: {compared} compared, {} differ, {unstable} without one answer, slowest {slowest:?}",
+        wrong.len()
+    ));
+    assert!(wrong.is_empty(), "{} of {compared} differ\n{text}", wrong.len());
+}
