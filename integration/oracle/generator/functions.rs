@@ -111,8 +111,6 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     ("sha256Hex", "s", 's'),
     ("spew_sdump", "n", 's'),
     ("spew_sdump", "s", 's'),
-    ("spew_sdump", "L", 's'),
-    ("spew_sprintf", "Fs", 's'),
     ("split", "cs", 't'),
     ("splitToMap", "ccs", 'M'),
     ("timestamp", "", 's'),

@@ -71,7 +71,9 @@ func (f *fixture) learn(brain *ct.Brain, d dep.Dependency) bool {
 		}
 		return ok && f.remember(brain, d, raw)
 	case "vault.write":
-		raw, ok := f.secret[m[2][:strings.LastIndex(m[2], " -> ")]]
+		// A query is no query here, but the fixture finds the same answer as for a read.
+		path, _, _ := strings.Cut(m[2][:strings.LastIndex(m[2], " -> ")], "?")
+		raw, ok := f.secret[path]
 		return ok && f.remember(brain, d, raw)
 	case "vault.list":
 		var names []string

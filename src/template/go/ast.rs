@@ -129,6 +129,8 @@ pub struct Number {
     pub uint: Option<u64>,
     /// As a float.
     pub float: Option<f64>,
+    /// Real and imaginary part, of constants that end in `i` only.
+    pub complex: Option<(f64, f64)>,
 }
 
 impl Name {

@@ -28,7 +28,7 @@ impl<'r> Run<'r, '_> {
         call: Call<'r>,
     ) -> Outcome<Val> {
         self.count_args(method, &call)?;
-        let mut values = vec![of];
+        let mut values = vec![Val::concrete(of)];
         self.arguments(dot, method, call.args, &mut values)?;
         self.last_argument(method, call.last.as_ref(), values.len() - 1, &mut values)?;
         self.invoke(method, call.at, call.name, values)
@@ -88,10 +88,10 @@ impl<'r> Run<'r, '_> {
         dot: &Val,
         function: &'static Func,
         args: &'r [Node],
-        values: &mut Vec<Value>,
+        values: &mut Vec<Val>,
     ) -> Outcome<()> {
         for (at, arg) in args.iter().enumerate() {
-            values.push(self.arg(dot, Some(function.param(at)), arg)?.value);
+            values.push(self.arg(dot, Some(function.param(at)), arg)?);
         }
         Ok(())
     }
@@ -101,22 +101,23 @@ impl<'r> Run<'r, '_> {
         function: &'static Func,
         last: Option<&Val>,
         at: usize,
-        values: &mut Vec<Value>,
+        values: &mut Vec<Val>,
     ) -> Outcome<()> {
         if let Some(last) = last {
-            values.push(self.convert(last.clone(), Some(function.param(at)))?.value);
+            values.push(self.convert(last.clone(), Some(function.param(at)))?);
         }
         Ok(())
     }
 
-    fn invoke(
-        &mut self,
-        function: &'static Func,
-        at: At<'r>,
-        name: &str,
-        values: Vec<Value>,
-    ) -> Outcome<Val> {
-        let result = (function.run)(self.ctx, Args::new(values)).and_then(|value| {
+    fn invoke(&mut self, function: &'static Func, at: At<'r>, name: &str, values: Vec<Val>) -> Outcome<Val> {
+        let nil = |value: &Val| value.boxed && matches!(value.value, Value::Nil);
+        let nils = values
+            .iter()
+            .take(64)
+            .enumerate()
+            .fold(0, |nils, (at, value)| nils | u64::from(nil(value)) << at);
+        let args = Args::new(values.into_iter().map(|value| value.value).collect()).with_nil_interfaces(nils);
+        let result = (function.run)(self.ctx, args).and_then(|value| {
             self.ctx.charge(value.weight())?;
             Ok(value)
         });
@@ -136,9 +137,13 @@ impl<'r> Run<'r, '_> {
         if go.contains(CALLEE)
             && let Some(At::Command(command)) = self.at
         {
-            let callee = command.args.get(1).map(ToString::to_string).unwrap_or_default();
-            go = go.replace(CALLEE, &callee);
-            shown = shown.replace(CALLEE, &callee);
+            let callee = command.args.get(1).map(ToString::to_string);
+            for words in [&mut go, &mut shown] {
+                let parts: Vec<&str> = words.split(CALLEE).collect();
+                if let [before, piped, after] = parts[..] {
+                    *words = format!("{before}{}{after}", callee.as_deref().unwrap_or(piped));
+                }
+            }
         }
         let words = |text: String| format!("error calling {name}: {text}");
         let hint = error.advice().map(str::to_owned).or_else(|| hints::error(error.shown()));

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, rc::Rc};
 
-use super::{funcs::FuncError, print, value::Value};
+use super::{funcs::FuncError, printf, value::Value};
 
 /// What an ordering function asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,7 @@ enum Basic<'v> {
     Uint(u64),
     Float(f64),
     Text(&'v [u8]),
+    Complex,
     Other,
 }
 
@@ -34,6 +35,7 @@ fn basic(value: &Value) -> Basic<'_> {
         Value::Uint64(number) => Basic::Uint(*number),
         Value::Uint8(number) => Basic::Uint(u64::from(*number)),
         Value::Float(number) => Basic::Float(*number),
+        Value::Complex(..) => Basic::Complex,
         Value::String(text) | Value::Number(text) => Basic::Text(text.as_bytes()),
         _ => Basic::Other,
     }
@@ -66,6 +68,7 @@ fn equal_two(a: &Value, b: &Value) -> Result<bool, FuncError> {
         (Basic::Uint(a), Basic::Uint(b)) => Ok(a == b),
         #[expect(clippy::float_cmp, reason = "Go compares floats exactly")]
         (Basic::Float(a), Basic::Float(b)) => Ok(a == b),
+        (Basic::Complex, Basic::Complex) => Ok(complex_equal(a, b)),
         (Basic::Text(a), Basic::Text(b)) => Ok(a == b),
         (Basic::Int(int), Basic::Uint(uint)) | (Basic::Uint(uint), Basic::Int(int)) => {
             Ok(u64::try_from(int).is_ok_and(|int| int == uint))
@@ -88,13 +91,16 @@ fn is_nil(value: &Value) -> bool {
 fn equal_other(a: &Value, b: &Value) -> Result<bool, FuncError> {
     let comparable = a.kind_name() == b.kind_name() || matches!(a, Value::Nil) || matches!(b, Value::Nil);
     if !comparable {
-        return Err(FuncError::new(format!(
-            "non-comparable types {}: {}, {}: {}",
-            a.type_name(),
-            a.type_name(),
-            b.type_name(),
-            b.type_name()
-        )));
+        return Err(FuncError::quoting(
+            format!(
+                "non-comparable types {}: {}, {}: {}",
+                shown(a, "%s")?,
+                a.type_name(),
+                b.type_name(),
+                shown(b, "%v")?
+            ),
+            format!("the types {} and {} don't compare", a.type_name(), b.type_name()),
+        ));
     }
     if is_nil(a) || is_nil(b) {
         return Ok(is_nil(a) == is_nil(b));
@@ -102,18 +108,21 @@ fn equal_other(a: &Value, b: &Value) -> Result<bool, FuncError> {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => Ok(Rc::ptr_eq(a, b)),
         (Value::Channel(a), Value::Channel(b)) => Ok(Rc::ptr_eq(a, b)),
-        _ => {
-            let shown = print::value(b)?;
-            Err(FuncError::quoting(
-                format!(
-                    "non-comparable type {}: {}",
-                    String::from_utf8_lossy(shown.as_bytes()),
-                    b.type_name()
-                ),
-                format!("non-comparable type {}", b.type_name()),
-            ))
-        }
+        _ => Err(FuncError::quoting(
+            format!("non-comparable type {}: {}", shown(b, "%s")?, b.type_name()),
+            format!("non-comparable type {}", b.type_name()),
+        )),
     }
+}
+
+#[expect(clippy::float_cmp, reason = "Go compares floats exactly")]
+fn complex_equal(a: &Value, b: &Value) -> bool {
+    matches!((a, b), (Value::Complex(a, b), Value::Complex(c, d)) if a == c && b == d)
+}
+
+fn shown(value: &Value, format: &str) -> Result<String, FuncError> {
+    let text = printf::sprintf(format.as_bytes(), std::slice::from_ref(value))?;
+    Ok(String::from_utf8_lossy(text.as_bytes()).into_owned())
 }
 
 /// `lt`, `le`, `gt`, `ge`, with what Go makes of NaN.
@@ -123,7 +132,8 @@ fn equal_other(a: &Value, b: &Value) -> Result<bool, FuncError> {
 pub fn less(a: &Value, b: &Value, order: Order) -> Result<bool, FuncError> {
     let invalid = || FuncError::new("invalid type for comparison");
     let result = match (basic(a), basic(b)) {
-        (Basic::Other, _) | (_, Basic::Other) | (Basic::Bool(_), Basic::Bool(_)) => return Err(invalid()),
+        (Basic::Other, _) | (_, Basic::Other) => return Err(invalid()),
+        (Basic::Bool(_), Basic::Bool(_)) | (Basic::Complex, Basic::Complex) => return Err(invalid()),
         (Basic::Int(a), Basic::Int(b)) => Some(a.cmp(&b)),
         (Basic::Uint(a), Basic::Uint(b)) => Some(a.cmp(&b)),
         (Basic::Float(a), Basic::Float(b)) => a.partial_cmp(&b),

@@ -110,6 +110,22 @@ impl<'a> Ctx<'a> {
         Ok(())
     }
 
+    /// Takes what `count` times `length` bytes need from what this render may still produce.
+    ///
+    /// # Errors
+    /// What Go can't count or allocate, in its words, and the limit.
+    pub fn charge_repeated(&mut self, length: usize, count: usize) -> Result<(), FuncError> {
+        /// The largest slice that Go allocates has fewer bytes.
+        const LARGEST: usize = 1 << 47;
+        match length.checked_mul(count).filter(|bytes| i64::try_from(*bytes).is_ok()) {
+            None => Err(FuncError::new("strings: Repeat output length overflow")),
+            Some(bytes) if bytes >= LARGEST => {
+                Err(FuncError::new("runtime error: makeslice: len out of range"))
+            }
+            Some(bytes) => self.charge(bytes),
+        }
+    }
+
     /// Counts output.
     ///
     /// # Errors

@@ -215,6 +215,9 @@ impl<'r> Run<'r, '_> {
         let text = &*number.text;
         let hex = (text.starts_with("0x") || text.starts_with("0X")) && !text.contains(['p', 'P']);
         let float = !hex && !text.starts_with('\'') && text.contains(['.', 'e', 'E', 'p', 'P']);
+        if let Some((real, imaginary)) = number.complex {
+            return Ok(Val::concrete(Value::Complex(real, imaginary)));
+        }
         match (number.float, number.int) {
             (Some(value), _) if float => Ok(Val::concrete(Value::Float(value))),
             (_, Some(value)) => Ok(Val::concrete(Value::Int(value))),

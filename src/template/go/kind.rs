@@ -28,6 +28,8 @@ pub enum Type {
     Uint8,
     /// `float64`.
     Float64,
+    /// `complex128`.
+    Complex128,
     /// `json.Number`: a string type, every number in an answer of Vault.
     Number,
     /// `string`, any bytes.
@@ -38,6 +40,8 @@ pub enum Type {
     Map(&'static Type, &'static Type),
     /// `<-chan int64`, what `loop` gives.
     Channel,
+    /// `func(*mergo.Config)`, which no template can give.
+    MergeOption,
     /// `*T`.
     Pointer(&'static StructType),
     /// `T`.
@@ -67,20 +71,27 @@ impl Type {
     pub const fn can_be_nil(&self) -> bool {
         matches!(
             self,
-            Self::Reflect | Self::Any | Self::List(_) | Self::Map(..) | Self::Channel | Self::Pointer(_)
+            Self::Reflect
+                | Self::Any
+                | Self::List(_)
+                | Self::Map(..)
+                | Self::Channel
+                | Self::MergeOption
+                | Self::Pointer(_)
         )
     }
 
     /// Go's zero value.
     pub fn zero(&self) -> Value {
         match self {
-            Self::Reflect | Self::Any | Self::Struct(_) | Self::Channel => Value::Nil,
+            Self::Reflect | Self::Any | Self::Struct(_) | Self::Channel | Self::MergeOption => Value::Nil,
             Self::Bool => Value::Bool(false),
             Self::Int => Value::Int(0),
             Self::Int64 => Value::Int64(0),
             Self::Uint64 | Self::Uint32 => Value::Uint64(0),
             Self::Uint8 => Value::Uint8(0),
             Self::Float64 => Value::Float(0.0),
+            Self::Complex128 => Value::Complex(0.0, 0.0),
             Self::Number => Value::Number("".into()),
             Self::String => Value::String("".into()),
             Self::List(elem) => Value::List(List::nil(elem)),
@@ -113,11 +124,13 @@ impl fmt::Display for Type {
             Self::Uint32 => f.write_str("uint32"),
             Self::Uint8 => f.write_str("uint8"),
             Self::Float64 => f.write_str("float64"),
+            Self::Complex128 => f.write_str("complex128"),
             Self::Number => f.write_str("json.Number"),
             Self::String => f.write_str("string"),
             Self::List(elem) => write!(f, "[]{elem}"),
             Self::Map(key, elem) => write!(f, "map[{key}]{elem}"),
             Self::Channel => f.write_str("<-chan int64"),
+            Self::MergeOption => f.write_str("func(*mergo.Config)"),
             Self::Pointer(of) => write!(f, "*{}", of.name),
             Self::Struct(of) => f.write_str(of.name),
         }

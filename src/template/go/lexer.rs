@@ -292,10 +292,6 @@ impl<'t> Lexer<'t> {
             if !self.scan_number() || !self.input[..self.pos].ends_with('i') {
                 return self.bad_number();
             }
-            return self.error("complex numbers are not supported");
-        }
-        if self.input[..self.pos].ends_with('i') {
-            return self.error("complex numbers are not supported");
         }
         self.emit(Kind::Number)
     }

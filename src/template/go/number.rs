@@ -5,6 +5,9 @@ use super::{ast::Number, quote};
 /// Reads a number token. `Err` holds Go's words.
 pub fn constant(text: &str) -> Result<Number, String> {
     let quoted = || quote::quote(text.as_bytes());
+    if let Some(number) = complex(text)? {
+        return Ok(number);
+    }
     let mut uint = parse_uint(text, 0).ok();
     let mut int = parse_int(text, 0).ok();
     if int == Some(0) {
@@ -28,7 +31,36 @@ pub fn constant(text: &str) -> Result<Number, String> {
     if float.is_none() {
         return Err(format!("illegal number syntax: {}", quoted()));
     }
-    Ok(Number { text: text.into(), int, uint, float })
+    Ok(Number { text: text.into(), int, uint, float, complex: None })
+}
+
+/// A constant such as `2i` or `1-2i`; `None` for one of another kind.
+fn complex(text: &str) -> Result<Option<Number>, String> {
+    let Some(body) = text.strip_suffix('i') else { return Ok(None) };
+    let sign = body
+        .char_indices()
+        .skip(1)
+        .filter(|(at, c)| matches!(c, '+' | '-') && !body[..*at].ends_with(['e', 'E', 'p', 'P']));
+    let (real, imaginary) = match sign.last() {
+        Some((at, _)) => match (parse_float(&body[..at]), parse_float(&body[at..])) {
+            (Some(real), Some(imaginary)) => (real, imaginary),
+            _ => return Err("syntax error scanning complex number".to_owned()),
+        },
+        None => match parse_float(body) {
+            Some(imaginary) => (0.0, imaginary),
+            None => return Ok(None),
+        },
+    };
+    let float = Some(real).filter(|_| imaginary == 0.0);
+    Ok(Some(Number {
+        text: text.into(),
+        int: float.filter(|real| *real == real.trunc() && real.abs() < 9.2e18).map(|real| real as i64),
+        uint: float
+            .filter(|real| *real == real.trunc() && (0.0..1.8e19).contains(real))
+            .map(|real| real as u64),
+        float,
+        complex: Some((real, imaginary)),
+    }))
 }
 
 /// Reads a character constant. `Err` holds Go's words.
@@ -39,6 +71,7 @@ pub fn character(text: &str) -> Result<Number, String> {
         int: Some(code),
         uint: u64::try_from(code).ok(),
         float: Some(code as f64),
+        complex: None,
     })
 }
 
@@ -98,24 +131,37 @@ fn prefix(text: &str) -> Result<(String, u32), IntError> {
         _ => (text, 10),
     };
     if text.contains('_') {
-        let proper = if text.starts_with('0') { digits.strip_prefix('_').unwrap_or(digits) } else { digits };
-        if !underscores_separate_digits(proper) {
+        if !underscores_separate_digits(text) {
             return Err(IntError::Syntax);
         }
     }
     Ok((digits.replace('_', ""), radix))
 }
 
+/// `strconv.underscoreOK`: each underscore stands between digits, or between a radix prefix and a digit.
 fn underscores_separate_digits(text: &str) -> bool {
-    text.split('_').all(|part| {
-        part.starts_with(|first: char| first.is_ascii_hexdigit())
-            && part.ends_with(|last: char| last.is_ascii_hexdigit())
-    })
+    let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text).as_bytes();
+    let (mut seen, mut hex) = (b'^', false);
+    if let [b'0', letter, after @ ..] = rest
+        && matches!(letter.to_ascii_lowercase(), b'b' | b'o' | b'x')
+    {
+        (rest, seen, hex) = (after, b'0', letter.eq_ignore_ascii_case(&b'x'));
+    }
+    for byte in rest {
+        seen = match byte {
+            b'0'..=b'9' => b'0',
+            b'a'..=b'f' | b'A'..=b'F' if hex => b'0',
+            b'_' if seen == b'0' => b'_',
+            _ if *byte == b'_' || seen == b'_' => return false,
+            _ => b'!',
+        };
+    }
+    seen != b'_'
 }
 
 /// `strconv.ParseFloat(text, 64)` without `inf` and `nan`; `None` for bad syntax and for what is out of range.
 fn parse_float(text: &str) -> Option<f64> {
-    if text.contains('_') && !underscores_separate_digits(text.trim_start_matches(['+', '-'])) {
+    if text.contains('_') && !underscores_separate_digits(text) {
         return None;
     }
     parse_float_any(&text.replace('_', "")).filter(|value| value.is_finite())

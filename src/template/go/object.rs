@@ -19,6 +19,8 @@ pub struct StructType {
     pub methods: &'static [Func],
     /// The `String` method that printing uses, for types that have one.
     pub text: Option<fn(&Object) -> Text>,
+    /// The `GoString` method that `%#v` uses, for types that have one.
+    pub syntax: Option<fn(&Object) -> Text>,
 }
 
 impl fmt::Debug for StructType {

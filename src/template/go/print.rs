@@ -23,6 +23,18 @@ pub fn value(value: &Value) -> Result<Text, FuncError> {
 /// # Errors
 /// As [`value`].
 pub fn sprint(values: &[Value]) -> Result<Text, FuncError> {
+    sprint_as(values, false)
+}
+
+/// The same with pointers printed as what they point to, as `html` and its kin print them.
+///
+/// # Errors
+/// As [`value`].
+pub fn sprint_dereferenced(values: &[Value]) -> Result<Text, FuncError> {
+    sprint_as(values, true)
+}
+
+fn sprint_as(values: &[Value], dereferenced: bool) -> Result<Text, FuncError> {
     let mut printer = Printer::default();
     let mut was_string = false;
     for (at, value) in values.iter().enumerate() {
@@ -30,7 +42,12 @@ pub fn sprint(values: &[Value]) -> Result<Text, FuncError> {
         if at > 0 && !is_string && !was_string {
             printer.raw(b" ");
         }
-        printer.arg(value, 'v', Flags::default())?;
+        match value {
+            Value::Object(object) if dereferenced && object.pointer => {
+                printer.structure(object, Flags::default())?;
+            }
+            _ => printer.arg(value, 'v', Flags::default())?,
+        }
         was_string = is_string;
     }
     Ok(printer.finish())

@@ -59,7 +59,7 @@ impl Printer {
         match (value, verb) {
             (Value::Nil, 'v' | 'T') => self.pad(b"<nil>", flags),
             (_, 'T') => self.string(value.type_name().as_bytes(), 's', flags),
-            (Value::Nil, _) => return self.bad_verb(value, verb, flags),
+            (Value::Nil, _) | (_, 'w') => return self.bad_verb(value, verb, flags),
             _ => return self.value(value, verb, flags, 0),
         }
         Ok(())
@@ -84,6 +84,12 @@ impl Printer {
             Value::Uint64(number) if int_verb(verb) => self.int(*number, false, true, verb, flags),
             Value::Uint8(number) if int_verb(verb) => self.int(u64::from(*number), false, true, verb, flags),
             Value::Float(number) if "vbgGxXfFeE".contains(verb) => self.float(*number, verb, flags),
+            Value::Complex(real, imaginary) if "vbgGxXfFeE".contains(verb) => {
+                self.raw(b"(");
+                self.float(*real, verb, flags);
+                self.float(*imaginary, verb, Flags { plus: true, ..flags });
+                self.raw(b"i)");
+            }
             Value::Number(text) if !self.complaining && !flags.syntax && "vsxXq".contains(verb) => {
                 self.string(text.as_bytes(), verb, flags);
             }
@@ -92,6 +98,17 @@ impl Printer {
             }
             Value::List(list) => return self.list(list, verb, flags, depth),
             Value::Map(map) => return self.map(map, verb, flags, depth),
+            Value::Object(object)
+                if object.pointer
+                    && depth > 0
+                    && !"vpbodxX".contains(verb)
+                    && (object.of.text.is_none()
+                        || self.complaining
+                        || flags.syntax
+                        || verb != 's' && verb != 'q') =>
+            {
+                return self.bad_verb(value, verb, flags);
+            }
             Value::Object(object) => return self.object(object, verb, flags, depth),
             Value::NilPointer(_) if verb == 'v' && flags.syntax => {
                 self.raw(format!("({})(nil)", value.type_name()).as_bytes());
@@ -166,6 +183,13 @@ impl Printer {
             self.string(text(object).as_bytes(), verb, flags);
             return Ok(());
         }
+        if let Some(syntax) = object.of.syntax
+            && flags.syntax
+            && verb == 'v'
+        {
+            self.raw(syntax(object).as_bytes());
+            return Ok(());
+        }
         if object.pointer && (depth > 0 || verb == 'p') {
             self.pad(ADDRESS.as_bytes(), flags);
             return Ok(());
@@ -226,7 +250,7 @@ impl Printer {
 }
 
 /// What stands for an address: real ones would differ from run to run.
-const ADDRESS: &str = "0xc000000000";
+const ADDRESS: &str = "0xc00000000000";
 
 fn int_verb(verb: char) -> bool {
     "vdboOxXcqU".contains(verb)

@@ -1,5 +1,7 @@
 //! Go string literals in both directions: `strconv.Quote` and `strconv.Unquote`.
 
+use super::format::unicode;
+
 /// A character as it goes through Go's UTF-8 decoder: an invalid byte counts as one character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rune {
@@ -19,29 +21,7 @@ pub fn runes(bytes: &[u8]) -> impl Iterator<Item = (Rune, usize)> + '_ {
 
 /// Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols, and the ASCII blank.
 pub fn is_print(character: char) -> bool {
-    match character {
-        ' '..='~' => true,
-        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{a0}' | '\u{ad}' => false,
-        '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' => false,
-        '\u{1160}'
-        | '\u{115f}'
-        | '\u{3164}'
-        | '\u{ffa0}'
-        | '\u{fe00}'..='\u{fe0f}'
-        | '\u{e0100}'..='\u{e01ef}' => true,
-        // Rust escapes what is a separator, a control or format character, or unassigned, which is Go's list too;
-        // combining marks are escaped by Rust alone.
-        _ => {
-            let mut escaped = character.escape_debug();
-            escaped.next() != Some('\\') || is_mark(character)
-        }
-    }
-}
-
-fn is_mark(character: char) -> bool {
-    // `escape_debug` of a string escapes a grapheme extender only at the start.
-    let text: String = ['a', character].iter().collect();
-    text.escape_debug().nth(1) == Some(character)
+    if character.is_ascii() { matches!(character, ' '..='~') } else { unicode::is_visible(character) }
 }
 
 /// A double-quoted Go literal (`%q`).
@@ -85,6 +65,34 @@ fn push_escaped(out: &mut String, character: char, quote: char, ascii: bool) {
         '\u{80}'..='\u{ffff}' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
         _ => out.push_str(&format!("\\U{:08x}", u32::from(character))),
     }
+}
+
+/// A text as the messages of Go's `time` package quote it: everything but ASCII as bytes.
+pub fn quote_time(text: &str) -> String {
+    let mut out = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
+            b' '..=b'\x7f' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Whether a text can stand between back quotes unchanged.
+pub fn can_backquote(bytes: &[u8]) -> bool {
+    runes(bytes).all(|(rune, _)| match rune {
+        Rune::Invalid(_) => false,
+        Rune::Char('\t') => true,
+        Rune::Char(character) => !matches!(character, '\0'..='\u{1f}' | '`' | '\u{7f}' | '\u{feff}'),
+    })
+}
+
+/// A text as the messages of Go's `regexp` package quote it: between back quotes where that is possible.
+pub fn quote_pattern(bytes: &[u8]) -> String {
+    if can_backquote(bytes) { format!("`{}`", String::from_utf8_lossy(bytes)) } else { quote(bytes) }
 }
 
 /// The value of a quoted or back-quoted literal; `None` when it is not one.

@@ -29,6 +29,7 @@ pub static SECRET: StructType = StructType {
     ],
     methods: &[],
     text: None,
+    syntax: None,
 };
 
 /// `dependency.SecretAuth`
@@ -44,6 +45,7 @@ pub static AUTH: StructType = StructType {
     ],
     methods: &[],
     text: None,
+    syntax: None,
 };
 
 /// `dependency.SecretWrapInfo`
@@ -57,6 +59,7 @@ pub static WRAP_INFO: StructType = StructType {
     ],
     methods: &[],
     text: None,
+    syntax: None,
 };
 
 /// `dependency.PemEncoded`, what `pkiCert` gives.
@@ -86,6 +89,7 @@ pub static PEM: StructType = StructType {
         ),
     ],
     text: None,
+    syntax: None,
 };
 
 fn chain_holds(args: &Args) -> bool {

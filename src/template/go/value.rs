@@ -33,6 +33,8 @@ pub enum Value {
     Uint8(u8),
     /// `float64`.
     Float(f64),
+    /// `complex128`: what constants such as `1+2i` are.
+    Complex(f64, f64),
     /// `json.Number`: the text of a number.
     Number(Text),
     /// `string`, any bytes.
@@ -317,6 +319,7 @@ impl Value {
             Self::Uint64(_) => Type::Uint64,
             Self::Uint8(_) => Type::Uint8,
             Self::Float(_) => Type::Float64,
+            Self::Complex(..) => Type::Complex128,
             Self::Number(_) => Type::Number,
             Self::String(_) => Type::String,
             Self::List(list) => Type::List(list.elem),
@@ -343,6 +346,7 @@ impl Value {
             Self::Uint64(_) => "uint64",
             Self::Uint8(_) => "uint8",
             Self::Float(_) => "float64",
+            Self::Complex(..) => "complex128",
             Self::Number(_) | Self::String(_) => "string",
             Self::List(_) => "slice",
             Self::Map(_) => "map",
@@ -362,6 +366,7 @@ impl Value {
             Self::Uint64(number) => *number != 0,
             Self::Uint8(number) => *number != 0,
             Self::Float(number) => *number != 0.0,
+            Self::Complex(real, imaginary) => *real != 0.0 || *imaginary != 0.0,
             Self::Number(text) | Self::String(text) => !text.as_bytes().is_empty(),
             Self::List(list) => !list.is_empty(),
             Self::Map(map) => !map.is_empty(),

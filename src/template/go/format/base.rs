@@ -100,37 +100,47 @@ pub fn encode32(bytes: &[u8]) -> String {
     out
 }
 
-/// Decodes padded RFC 4648 base32; CR and LF are skipped anywhere.
+/// Decodes padded RFC 4648 base32; CR and LF are skipped anywhere. What follows a padded end is not looked at.
 ///
 /// # Errors
-/// The offset of the first bad byte, counted without CR and LF as Go does.
+/// The offset that Go names, counted without CR and LF.
 pub fn decode32(text: &[u8]) -> Result<Vec<u8>, BaseError> {
     let kept: Vec<u8> = text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
     let mut out = Vec::with_capacity(kept.len() / 8 * 5);
-    let mut at = 0;
-    while at < kept.len() {
-        let group = &kept[at..kept.len().min(at + 8)];
-        let digits = group.iter().position(|b| *b == b'=').unwrap_or(group.len());
-        let mut bits = 0u64;
-        for (index, byte) in group[..digits].iter().enumerate() {
-            let value =
-                DIGITS32.iter().position(|digit| digit == byte).ok_or(BaseError::Base32(at + index))?;
-            bits = bits << 5 | value as u64;
-        }
-        if group.len() < 8 {
-            return Err(BaseError::Base32(at));
-        }
-        if let Some(bad) = group[digits..].iter().position(|b| *b != b'=') {
-            return Err(BaseError::Base32(at + digits + bad));
-        }
-        if matches!(digits, 0 | 1 | 3 | 6) || (digits < 8 && at + 8 < kept.len()) {
-            return Err(BaseError::Base32(at + digits));
-        }
-        bits <<= 5 * (8 - digits);
+    let mut rest = kept.as_slice();
+    while !rest.is_empty() {
+        let (digits, bits) = quantum32(kept.len(), &mut rest)?;
+        let bits = bits << (5 * (8 - digits));
         out.extend_from_slice(&bits.to_be_bytes()[3..3 + digits * 5 / 8]);
-        at += 8;
+        if digits < 8 {
+            break;
+        }
     }
     Ok(out)
+}
+
+/// Up to eight digits and what they say; `whole` is the length of the text that `rest` ends.
+fn quantum32(whole: usize, rest: &mut &[u8]) -> Result<(usize, u64), BaseError> {
+    let mut bits = 0u64;
+    for digits in 0..8 {
+        let Some((&byte, after)) = rest.split_first() else { return Err(BaseError::Base32(whole - digits)) };
+        *rest = after;
+        if byte == b'=' && digits >= 2 && rest.len() < 8 {
+            if rest.len() + digits < 7 {
+                return Err(BaseError::Base32(whole));
+            }
+            if let Some(bad) = rest.iter().take(7 - digits).position(|byte| *byte != b'=') {
+                return Err(BaseError::Base32(whole + bad - rest.len() - 1));
+            }
+            if matches!(digits, 3 | 6) {
+                return Err(BaseError::Base32(whole - rest.len() - 1));
+            }
+            return Ok((digits, bits));
+        }
+        let value = DIGITS32.iter().position(|digit| *digit == byte);
+        bits = bits << 5 | value.ok_or(BaseError::Base32(whole - rest.len() - 1))? as u64;
+    }
+    Ok((8, bits))
 }
 
 #[cfg(test)]

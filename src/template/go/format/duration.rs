@@ -1,16 +1,18 @@
 //! Go's text form of durations: `1h30m`, `-1.5s`, `95ms`. Go documents it under `time.ParseDuration`.
 
+use crate::template::go::quote::quote_time;
+
 /// Why a text is not a duration, in Go's words.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DurationError {
     /// Not of the form `[-+]NUMBER UNIT…`, or too big for 64 bits of nanoseconds.
-    #[error("time: invalid duration {0:?}")]
+    #[error("time: invalid duration {}", quote_time(.0))]
     Invalid(String),
     /// A number without a unit.
-    #[error("time: missing unit in duration {0:?}")]
+    #[error("time: missing unit in duration {}", quote_time(.0))]
     MissingUnit(String),
     /// A unit that is none of `ns us µs ms s m h`.
-    #[error("time: unknown unit {1:?} in duration {0:?}")]
+    #[error("time: unknown unit {} in duration {}", quote_time(.1), quote_time(.0))]
     UnknownUnit(String, String),
 }
 

@@ -63,6 +63,7 @@ impl Writer {
             Value::String(text) => self.string(text.as_bytes()),
             Value::List(list) => self.list(list, depth)?,
             Value::Map(map) => self.map(map, depth)?,
+            Value::Complex(..) => return Err(unsupported(&Type::Complex128)),
             Value::Channel(_) => return Err(unsupported(&Type::Channel)),
             Value::Object(object) => self.object(object, depth)?,
         }

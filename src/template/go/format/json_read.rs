@@ -6,6 +6,7 @@ use super::{MAX_DEPTH, bytes::utf8_pieces, number};
 use crate::template::go::{
     funcs::FuncError,
     kind::Type,
+    quote,
     value::{Key, Map, Value},
 };
 
@@ -14,17 +15,20 @@ use crate::template::go::{
 /// # Errors
 /// Text that is not one JSON value, in Go's words (which quote at most one character).
 pub fn read(text: &[u8]) -> Result<Value, FuncError> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, too_large: None };
     let value = reader.value(0)?;
-    match reader.peek() {
-        None => Ok(value),
-        Some(byte) => Err(unexpected(byte, "after top-level value")),
+    match (reader.peek(), reader.too_large) {
+        (Some(byte), _) => Err(unexpected(byte, "after top-level value")),
+        (None, Some(error)) => Err(error),
+        (None, None) => Ok(value),
     }
 }
 
 struct Reader<'t> {
     text: &'t [u8],
     at: usize,
+    /// The first number that does not fit a float: Go looks at the form of the whole text first.
+    too_large: Option<FuncError>,
 }
 
 fn ends() -> FuncError {
@@ -33,9 +37,9 @@ fn ends() -> FuncError {
 
 fn unexpected(byte: u8, place: &str) -> FuncError {
     let shown = match byte {
-        b'\'' => "'\\''".to_owned(),
         b'"' => "'\"'".to_owned(),
-        _ => format!("'{}'", char::from(byte).escape_debug()),
+        // Go takes the byte for a character.
+        _ => quote::quote_with(char::from(byte).encode_utf8(&mut [0; 4]).as_bytes(), '\'', false),
     };
     FuncError::quoting(
         format!("invalid character {shown} {place}"),
@@ -78,7 +82,12 @@ impl Reader<'_> {
                     let place = format!("in literal {name} (expecting '{}')", char::from(*expected));
                     return Err(unexpected(*byte, &place));
                 }
-                None => return Err(ends()),
+                // Go steps on with a blank to find out whether the text may end here.
+                None => {
+                    let name = String::from_utf8_lossy(word);
+                    let place = format!("in literal {name} (expecting '{}')", char::from(*expected));
+                    return Err(unexpected(b' ', &place));
+                }
             }
         }
         self.at += word.len();
@@ -137,8 +146,7 @@ impl Reader<'_> {
     fn digits(&mut self, place: &str) -> Result<(), FuncError> {
         match self.text.get(self.at) {
             Some(b'0'..=b'9') => {}
-            Some(other) => return Err(unexpected(*other, place)),
-            None => return Err(ends()),
+            other => return Err(unexpected(other.copied().unwrap_or(b' '), place)),
         }
         while matches!(self.text.get(self.at), Some(b'0'..=b'9')) {
             self.at += 1;
@@ -168,12 +176,16 @@ impl Reader<'_> {
             self.digits("in exponent of numeric literal")?;
         }
         let text = String::from_utf8_lossy(&self.text[start..self.at]);
-        number::parse_float(&text).map(Value::Float).map_err(|_| {
+        if let Ok(number) = number::parse_float(&text) {
+            return Ok(Value::Float(number));
+        }
+        self.too_large.get_or_insert_with(|| {
             FuncError::quoting(
                 format!("json: cannot unmarshal number {text} into Go value of type float64"),
                 "a JSON number does not fit a float",
             )
-        })
+        });
+        Ok(Value::Nil)
     }
 
     fn string(&mut self) -> Result<Vec<u8>, FuncError> {
@@ -197,7 +209,7 @@ impl Reader<'_> {
     }
 
     fn escape(&mut self, out: &mut Vec<u8>) -> Result<(), FuncError> {
-        let letter = *self.text.get(self.at + 1).ok_or_else(ends)?;
+        let letter = *self.text.get(self.at + 1).unwrap_or(&b' ');
         self.at += 2;
         let byte = match letter {
             b'"' | b'\\' | b'/' => letter,
@@ -239,7 +251,7 @@ impl Reader<'_> {
     fn hex4(&mut self) -> Result<u32, FuncError> {
         let mut code = 0;
         for _ in 0..4 {
-            let byte = *self.text.get(self.at).ok_or_else(ends)?;
+            let byte = *self.text.get(self.at).unwrap_or(&b' ');
             let digit = char::from(byte)
                 .to_digit(16)
                 .ok_or_else(|| unexpected(byte, "in \\u hexadecimal character escape"))?;
@@ -286,7 +298,8 @@ mod tests {
             ("[1 2]", "invalid character '2' after array element"),
             ("{\"a\" 1}", "invalid character '1' after object key"),
             ("{\"a\":1 2}", "invalid character '2' after object key:value pair"),
-            ("nul", "unexpected end of JSON input"),
+            ("nul", "invalid character ' ' in literal null (expecting 'l')"),
+            ("1.", "invalid character ' ' after decimal point in numeric literal"),
             ("nux", "invalid character 'x' in literal null (expecting 'l')"),
             ("01", "invalid character '1' after top-level value"),
             ("-x", "invalid character 'x' in numeric literal"),

@@ -1,6 +1,9 @@
 //! Letter case one character at a time, as Go's `unicode` maps it (Unicode's simple mappings).
 
-use super::bytes::{chars, from_chars};
+use super::{
+    bytes::{chars, from_chars},
+    unicode::{is_digit, is_letter},
+};
 
 /// Lower case of one character.
 pub fn lower(c: char) -> char {
@@ -56,16 +59,6 @@ pub fn to_lower(text: &[u8]) -> Vec<u8> {
     if text.is_ascii() { text.to_ascii_lowercase() } else { from_chars(chars(text).into_iter().map(lower)) }
 }
 
-/// Punctuation in Unicode's sense (symbols such as `$` and `+` are none). Exact for ASCII and Latin-1.
-pub fn is_punctuation(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_punctuation() && !"$+<=>^`|~".contains(c);
-    }
-    matches!(c, '¡' | '§' | '«' | '¶' | '·' | '»' | '¿' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{2043}'
-        | '\u{2045}'..='\u{2051}' | '\u{2053}'..='\u{205e}' | '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3011}'
-        | '\u{3014}'..='\u{301f}')
-}
-
 /// Title case as Go's old `strings.Title`: every letter after something that is no letter, digit, `_` or apostrophe
 /// of ASCII … an apostrophe starts a word too (`o'neil` becomes `O'Neil`).
 pub fn old_title(text: &[u8]) -> Vec<u8> {
@@ -82,7 +75,7 @@ fn separates(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_alphanumeric() && c != '_';
     }
-    !c.is_alphanumeric() && c.is_whitespace()
+    !is_letter(c) && !is_digit(c) && c.is_whitespace()
 }
 
 /// The first letter of each word in title case, the rest as it is. Words follow Unicode's text segmentation in what

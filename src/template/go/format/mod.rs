@@ -15,6 +15,7 @@ pub mod scrypt;
 pub mod time;
 pub mod time_parse;
 pub mod toml;
+pub mod unicode;
 pub mod url;
 pub mod version;
 pub mod words;

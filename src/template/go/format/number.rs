@@ -64,6 +64,16 @@ pub fn parse_int(text: &[u8]) -> Result<i64, NumberError> {
     ascii(text).parse().map_err(|_| NumberError::Range)
 }
 
+/// The same when the error is not looked at: the nearest number that fits, 0 for what is none.
+pub fn parse_int_clamped(text: &[u8]) -> i64 {
+    match parse_int(text) {
+        Ok(number) => number,
+        Err(NumberError::Syntax) => 0,
+        Err(NumberError::Range) if text.starts_with(b"-") => i64::MIN,
+        Err(NumberError::Range) => i64::MAX,
+    }
+}
+
 /// Decimal digits without a sign.
 ///
 /// # Errors

@@ -35,12 +35,12 @@ impl Regex {
     /// Compiles a pattern in Go's syntax.
     ///
     /// # Errors
-    /// A pattern that Go refuses, in its words, or a feature that this engine lacks (`\p{…}`).
+    /// A pattern that Go refuses, in its words, or one that is too large for this engine.
     pub fn new(pattern: &[u8]) -> Result<Self, RegexError> {
-        let lossy = String::from_utf8_lossy(pattern);
-        let Ok(pattern) = std::str::from_utf8(pattern) else {
-            return Err(RegexError::Syntax("invalid UTF-8", lossy.into_owned()));
-        };
+        let pattern = std::str::from_utf8(pattern).map_err(|error| {
+            let rest = String::from_utf8_lossy(&pattern[error.valid_up_to()..]).into_owned();
+            RegexError::Syntax("invalid UTF-8", rest)
+        })?;
         let (translated, names) = translate::translate(pattern)?;
         let engine = regex_lite::RegexBuilder::new(&translated)
             .build()

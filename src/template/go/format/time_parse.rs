@@ -1,7 +1,7 @@
 //! Times read by a Go layout, with the errors of `time.Parse`.
 
 use super::time::{DAYS, MONTHS, OffsetForm, Pad, Part, Time, days_from_civil, next_part};
-use crate::template::go::funcs::FuncError;
+use crate::template::go::{funcs::FuncError, quote::quote_time};
 
 /// Reads `text` by `layout`; without a zone in it the time is UTC.
 ///
@@ -47,13 +47,18 @@ type Taken<'t, T> = Result<(T, &'t str), Fault>;
 impl<'t> Parser<'t> {
     fn error(&self, go: &str) -> FuncError {
         FuncError::quoting(
-            format!("parsing time {:?}{go}", self.text),
+            format!("parsing time {}{go}", quote_time(self.text)),
             format!("the time does not fit the layout {:?}", self.layout),
         )
     }
 
     fn cannot(&self, rest: &str, element: &str) -> FuncError {
-        self.error(&format!(" as {:?}: cannot parse {rest:?} as {element:?}", self.layout))
+        self.error(&format!(
+            " as {}: cannot parse {} as {}",
+            quote_time(self.layout),
+            quote_time(rest),
+            quote_time(element)
+        ))
     }
 
     fn run(&mut self) -> Result<(), FuncError> {
@@ -65,7 +70,7 @@ impl<'t> Parser<'t> {
                 if self.rest.is_empty() {
                     return Ok(());
                 }
-                return Err(self.error(&format!(": extra text: {:?}", self.rest)));
+                return Err(self.error(&format!(": extra text: {}", quote_time(self.rest))));
             };
             let hold = self.rest;
             match self.take(part, after) {

@@ -23,13 +23,11 @@ pub fn write(value: &Value) -> Result<Vec<u8>, FuncError> {
         return Err(FuncError::new("reflect: call of reflect.Value.Type on zero Value"));
     }
     let mut writer = Writer { out: String::new() };
-    let result = match table(value) {
-        Some(Ok(entries)) => writer.table(&entries, &[]),
-        Some(Err(error)) => Err(error),
-        None if is_table_list(value)? => {
-            Err(FuncError::new("toml: top-level values must be Go maps or structs"))
-        }
-        None => writer.value(value, 0),
+    let result = match (table(value), is_table_list(value)) {
+        (Some(Ok(entries)), _) => writer.table(&entries, &[]),
+        (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+        (None, Ok(true)) => Err(FuncError::new("toml: top-level values must be Go maps or structs")),
+        (None, Ok(false)) => writer.value(value, 0),
     };
     result.map_err(|error| error.prefixed("toTOML: "))?;
     Ok(writer.out.into_bytes())
@@ -80,7 +78,7 @@ fn is_nil(value: &Value) -> bool {
 /// Whether a value is a list of tables only.
 fn is_table_list(value: &Value) -> Result<bool, FuncError> {
     let Value::List(list) = value else { return Ok(false) };
-    if list.items().iter().any(|item| matches!(item, Value::Nil)) {
+    if list.items().iter().any(is_nil) {
         return Err(FuncError::new("toml: cannot encode array with nil element"));
     }
     Ok(!list.is_empty() && list.items().iter().all(|item| table(item).is_some()))
@@ -184,6 +182,7 @@ impl Writer {
             Value::Nil | Value::NilPointer(_) => {
                 return Err(FuncError::new("toml: cannot encode array with nil element"));
             }
+            Value::Complex(..) => return Err(FuncError::new("toml: unsupported type: complex128")),
             Value::Channel(_) => return Err(FuncError::new("toml: unsupported type: <-chan int64")),
         }
         Ok(())

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::template::go::quote::quote;
+
 /// The parts of a URL, decoded except for the query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Url {
@@ -185,10 +187,10 @@ fn check_host(host: &str) -> Result<String, String> {
         host.rfind(':').map_or("", |at| &host[at..])
     };
     if !port.is_empty() && !port_is_valid(port) {
-        return Err(format!("invalid port {port:?} after host"));
+        return Err(format!("invalid port {} after host", quote(port.as_bytes())));
     }
     if let Some(bad) = host.chars().find(|c| c.is_ascii() && !host_character(*c) && *c != '%') {
-        return Err(format!("invalid character {:?} in host name", bad.to_string()));
+        return Err(format!("invalid character {} in host name", quote(bad.to_string().as_bytes())));
     }
     let bytes = unescape(host)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -214,7 +216,7 @@ fn unescape(text: &str) -> Result<Vec<u8>, String> {
         let digit = |at: usize| after.get(at).and_then(|b| char::from(*b).to_digit(16));
         let (Some(high), Some(low)) = (digit(0), digit(1)) else {
             let piece = String::from_utf8_lossy(&rest[..rest.len().min(3)]).into_owned();
-            return Err(format!("invalid URL escape {piece:?}"));
+            return Err(format!("invalid URL escape {}", quote(piece.as_bytes())));
         };
         out.extend(u8::try_from(high * 16 + low));
         rest = &after[2..];

@@ -2,7 +2,8 @@
 
 use super::{
     bytes::{chars, from_chars},
-    letters::{is_punctuation, lower, title, upper},
+    letters::{lower, title, upper},
+    unicode::{is_letter, is_lower, is_number, is_punctuation, is_upper},
 };
 
 /// Shortens to `width` bytes with `...` at the end, and at the start too when more than 4 bytes are left out there.
@@ -89,10 +90,10 @@ pub fn untitle(text: &[u8]) -> Vec<u8> {
 pub fn swap_case(text: &[u8]) -> Vec<u8> {
     let mut blank = true;
     from_chars(chars(text).into_iter().map(|c| {
-        if c.is_uppercase() || matches!(c, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ') {
+        if is_upper(c) || matches!(c, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ') {
             blank = false;
             lower(c)
-        } else if c.is_lowercase() {
+        } else if is_lower(c) {
             if std::mem::take(&mut blank) { title(c) } else { upper(c) }
         } else {
             blank = c.is_whitespace();
@@ -116,7 +117,7 @@ pub fn camel(text: &[u8]) -> Vec<u8> {
         return from_chars(letters.into_iter().chain(last));
     }
     let mut out = letters[..leading].to_vec();
-    let mut capitals = letters[leading].is_uppercase();
+    let mut capitals = is_upper(letters[leading]);
     let mut previous = upper(letters[leading]);
     for &c in &letters[leading + 1..] {
         let mut current = c;
@@ -126,11 +127,11 @@ pub fn camel(text: &[u8]) -> Vec<u8> {
                 previous = c;
                 continue;
             }
-            capitals = c.is_uppercase();
+            capitals = is_upper(c);
             current = upper(c);
         } else {
             if capitals {
-                if c.is_uppercase() {
+                if is_upper(c) {
                     current = lower(c);
                 } else {
                     capitals = false;
@@ -208,7 +209,7 @@ pub fn snake(text: &[u8], connector: char) -> Vec<u8> {
 
 fn push_word(out: &mut String, (kind, letters): &(Kind, &[char]), connector: char) {
     match kind {
-        Kind::Capitals => out.extend(letters.iter().map(|c| if c.is_uppercase() { lower(*c) } else { *c })),
+        Kind::Capitals => out.extend(letters.iter().map(|c| if is_upper(*c) { lower(*c) } else { *c })),
         Kind::Connector => out.extend(letters.iter().map(|_| connector)),
         _ => out.extend(letters.iter()),
     }
@@ -219,11 +220,11 @@ fn kind_of(c: char) -> Kind {
         Kind::Connector
     } else if is_punctuation(c) {
         Kind::Punctuation
-    } else if c.is_uppercase() {
+    } else if is_upper(c) {
         Kind::Capitals
-    } else if c.is_alphabetic() {
+    } else if is_letter(c) {
         Kind::Letters
-    } else if c.is_numeric() {
+    } else if is_number(c) {
         Kind::Number
     } else {
         Kind::Other

@@ -26,7 +26,7 @@ const MAX_NODES: usize = 200_000;
 pub fn read(text: &[u8]) -> Result<Value, FuncError> {
     let text = std::str::from_utf8(text).map_err(|_| FuncError::new("yaml: the text is not valid UTF-8"))?;
     let events = Parser::new_from_str(text);
-    let mut reader = Reader { events, anchors: BTreeMap::new(), lines: text.lines().count(), nodes: 0 };
+    let mut reader = Reader { events, anchors: BTreeMap::new(), text, nodes: 0, at: 0 };
     loop {
         match reader.next()? {
             Event::StreamEnd => return Ok(Value::Nil),
@@ -40,10 +40,12 @@ struct Reader<'t> {
     events: Parser<'t, saphyr_parser::StrInput<'t>>,
     /// Finished nodes by anchor.
     anchors: BTreeMap<usize, Node>,
-    /// How many lines the text has.
-    lines: usize,
+    /// The whole text.
+    text: &'t str,
     /// Nodes so far, aliases expanded.
     nodes: usize,
+    /// Where the event just read begins, in characters.
+    at: usize,
 }
 
 #[derive(Clone)]
@@ -61,8 +63,11 @@ impl<'t> Reader<'t> {
     fn next(&mut self) -> Result<Event<'t>, FuncError> {
         match self.events.next_event() {
             None => Ok(Event::StreamEnd),
-            Some(Ok((event, _))) => Ok(event),
-            Some(Err(error)) => Err(syntax(&error, self.lines)),
+            Some(Ok((event, span))) => {
+                self.at = span.start.index();
+                Ok(event)
+            }
+            Some(Err(error)) => Err(syntax(&error, self.text)),
         }
     }
 
@@ -83,7 +88,10 @@ impl<'t> Reader<'t> {
         let (value, anchor, merge) = match event {
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
-                    return Err(FuncError::new("yaml: an anchor's value contains itself"));
+                    return Err(FuncError::quoting(
+                        format!("yaml: anchor '{}' value contains itself", anchor_at(self.text, self.at)),
+                        "yaml: an anchor's value contains itself",
+                    ));
                 };
                 self.count(node.weight)?;
                 return Ok(node);
@@ -162,14 +170,52 @@ fn as_key(value: Value) -> Result<Key, FuncError> {
     })
 }
 
-fn syntax(error: &ScanError, lines: usize) -> FuncError {
-    // The parser may stop behind the last line.
-    let line = error.marker().line().min(lines.max(1));
+/// The words of the library that the original uses, where the parser says the same in others.
+const WORDS: &[(&str, &str)] = &[
+    ("expected ',' or ']'", "did not find expected ',' or ']'"),
+    ("unexpected character", "found character that cannot start any token"),
+    ("tab", "found character that cannot start any token"),
+    ("simple key expect", "could not find expected ':'"),
+    ("invalid indentation", "could not find expected ':'"),
+    ("invalid trailing content", "did not find expected key"),
+    ("misplaced bracket", "did not find expected node content"),
+    ("unexpected eof", "found unexpected end of stream"),
+    ("did not find expected hexadecimal number", "did not find expected hexdecimal number"),
+];
+
+fn syntax(error: &ScanError, text: &str) -> FuncError {
     // Its words never quote values, but may say first what it was doing.
     let info = error.info();
     let words =
         info.strip_prefix("while ").and_then(|rest| rest.split_once(", ")).map_or(info, |(_, words)| words);
-    FuncError::new(format!("yaml: line {line}: {words}"))
+    if words.contains("unknown anchor") {
+        let name = anchor_at(text, error.marker().index());
+        return FuncError::quoting(
+            format!("yaml: unknown anchor '{name}' referenced"),
+            "yaml: unknown anchor",
+        );
+    }
+    let known = WORDS.iter().find(|(theirs, _)| words.starts_with(theirs));
+    let words = known.map_or(words, |(_, words)| words);
+    // The original counts lines from 0 where its grammar fails, from 1 where its scanner does, and never says 0.
+    let last = text.lines().count().max(1);
+    let line = error.marker().line().clamp(1, last) - 1;
+    let at_end = error.marker().index() >= text.trim_end().chars().count();
+    let grammar = words.starts_with("did not find expected");
+    let line = match (line, grammar) {
+        (line, true) if at_end => line.max(last),
+        (0, _) => 0,
+        (line, true) => line,
+        (line, false) => line + 1,
+    };
+    let place = if line == 0 { String::new() } else { format!("line {line}: ") };
+    FuncError::new(format!("yaml: {place}{words}"))
+}
+
+/// The name behind the `*` at a character's place.
+fn anchor_at(text: &str, at: usize) -> String {
+    let rest = text.chars().skip(at).skip_while(|c| *c == '*');
+    rest.take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-')).collect()
 }
 
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, FuncError> {

@@ -218,6 +218,7 @@ fn sort_out(value: &Value) -> Result<Node<'_>, FuncError> {
         },
         Value::List(list) => Node::List(list),
         Value::Map(map) => Node::Map(Map::entries(map)),
+        Value::Complex(..) => return Err(FuncError::new("cannot marshal type: complex128")),
         Value::Channel(_) => return Err(FuncError::new("cannot marshal type: <-chan int64")),
         Value::Object(object) => match (object.state::<Time>(), object.of.text) {
             (Some(time), _) => Node::Plain(time::rfc3339_nano(time)),

@@ -94,11 +94,16 @@ fn call(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     if matches!(callee, Value::Nil) {
         return Err(FuncError::new("call of nil"));
     }
-    let words = format!("of type {}", callee.type_name());
-    Err(FuncError::new(format!("non-function {CALLEE} {words}")))
+    let of = callee.type_name();
+    let piped = match callee {
+        Value::String(text) | Value::Number(text) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
+        _ => format!("<{of} Value>"),
+    };
+    let words = |piped: &str| format!("non-function {CALLEE}{piped}{CALLEE} of type {of}");
+    Err(FuncError::quoting(words(&piped), words("it")))
 }
 
-/// Where the evaluator puts the callee's text into the words of `call`.
+/// Around what the evaluator replaces with the callee's node in the words of `call`, unless the callee was piped.
 pub(in crate::template::go) const CALLEE: &str = "\u{0}callee\u{0}";
 
 fn len(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
@@ -108,6 +113,7 @@ fn len(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
         Value::Map(map) => map.len(),
         Value::Channel(_) => 0,
         Value::NilPointer(_) => return Err(FuncError::new("len of nil pointer")),
+        Value::Nil if args.is_nil_interface(0) => return Err(FuncError::new("len of nil pointer")),
         Value::Nil => return Err(FuncError::new("reflect: call of reflect.Value.Type on zero Value")),
         Value::Object(object) => return Err(FuncError::new(format!("len of type {}", object.of.name))),
         other => return Err(FuncError::new(format!("len of type {}", other.type_name()))),
@@ -228,10 +234,7 @@ fn joined(args: &Args) -> Result<Text, FuncError> {
         .iter()
         .map(|value| if matches!(value, Value::Nil) { Value::text("<no value>") } else { value.clone() })
         .collect();
-    if let [value @ Value::Object(_)] = values.as_slice() {
-        return Ok(print::action(value)?.unwrap_or_else(|| "".into()));
-    }
-    print::sprint(&values)
+    print::sprint_dereferenced(&values)
 }
 
 fn html(bytes: &[u8]) -> Vec<u8> {

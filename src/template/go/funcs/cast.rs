@@ -97,6 +97,7 @@ pub(super) fn deep_equal(a: &Value, b: &Value, depth: usize) -> Result<bool, Fun
         (Value::Uint64(a), Value::Uint64(b)) => a == b,
         (Value::Uint8(a), Value::Uint8(b)) => a == b,
         (Value::Float(a), Value::Float(b)) => a == b,
+        (Value::Complex(a, b), Value::Complex(c, d)) => a == c && b == d,
         (Value::String(a), Value::String(b)) | (Value::Number(a), Value::Number(b)) => a == b,
         (Value::List(a), Value::List(b)) => lists_equal(a, b, depth)?,
         (Value::Map(a), Value::Map(b)) => maps_equal(a, b, depth)?,

@@ -1,14 +1,17 @@
 //! Consul-template's functions on lists and maps: membership, explodeMap, merging.
 
-use super::{Args, Func, FuncError};
+use super::{Args, Func, FuncError, merge::merge};
 use crate::template::go::{
     ctx::Ctx,
     format::{MAX_DEPTH, bytes},
     kind::Type,
+    printf,
+    quote::quote,
     value::{Key, Map, Value},
 };
 
 const DICTS: &[Type] = &[Type::DICT, Type::DICT];
+const MERGED: &[Type] = &[Type::DICT, Type::DICT, Type::MergeOption];
 const NEEDLES: &[Type] = &[Type::ANYS, Type::Any];
 
 pub(super) const FUNCS: &[Func] = &[
@@ -27,50 +30,47 @@ pub(super) const FUNCS: &[Func] = &[
         |_, args| contains(args.get(1), args.get(0)).map(Value::Bool),
     ),
     Func::new("containsAll", NEEDLES, Type::Bool, "whether a list holds all values of another", |_, args| {
-        count(&args, |found, all| found == all)
+        search(&args, true, true)
     }),
     Func::new("containsAny", NEEDLES, Type::Bool, "whether a list holds any value of another", |_, args| {
-        count(&args, |found, _| found > 0)
+        search(&args, false, false)
     }),
     Func::new("containsNone", NEEDLES, Type::Bool, "whether a list holds no value of another", |_, args| {
-        count(&args, |found, _| found == 0)
+        search(&args, true, false)
     }),
     Func::new("containsNotAll", NEEDLES, Type::Bool, "whether a list lacks a value of another", |_, args| {
-        count(&args, |found, all| found < all)
+        search(&args, false, true)
     }),
     Func::new("explodeMap", &[Type::DICT], Type::DICT, "nested maps from keys with slashes", explode_map),
-    Func::new("mergeMap", DICTS, Type::DICT, "adds what the first map lacks from the second", |_, args| {
-        merge(&args.map(0), &args.map(1), false, 0)?;
-        Ok(args.get(0).clone())
-    }),
+    Func::new("mergeMap", MERGED, Type::DICT, "adds what the first map lacks from the second", |_, args| {
+        merge(&args.map(0), &args.map(1), false).map(Value::Map)
+    })
+    .variadic(),
     Func::new(
         "mergeMapWithOverride",
         DICTS,
         Type::DICT,
         "merges two maps; the second one wins",
-        |_, args| {
-            merge(&args.map(0), &args.map(1), true, 0)?;
-            Ok(args.get(0).clone())
-        },
+        |_, args| merge(&args.map(0), &args.map(1), true).map(Value::Map),
     ),
 ];
 
-fn count(args: &Args, judge: fn(usize, usize) -> bool) -> Result<Value, FuncError> {
-    let needles = args.list(0);
-    let mut found = 0;
-    for needle in needles.items() {
-        found += usize::from(contains(args.get(1), needle)?);
+/// Gives `otherwise`, or its opposite at the first needle whose presence is not `wanted`.
+fn search(args: &Args, otherwise: bool, wanted: bool) -> Result<Value, FuncError> {
+    for needle in args.list(0).items() {
+        if contains(args.get(1), needle)? != wanted {
+            return Ok(Value::Bool(!otherwise));
+        }
     }
-    Ok(Value::Bool(judge(found, needles.len())))
+    Ok(Value::Bool(otherwise))
 }
 
 fn contains(hay: &Value, needle: &Value) -> Result<bool, FuncError> {
     match (hay, needle) {
+        // What Go's reflection says to a nil needle, once it meets a text.
+        (Value::List(list), Value::Nil) if list.items().iter().any(is_text) => Err(zero_value()),
+        (Value::String(_) | Value::Number(_), Value::Nil) => Err(zero_value()),
         (Value::List(list), _) => Ok(list.items().iter().any(|item| same(item, needle))),
-        (Value::String(_) | Value::Number(_), Value::Nil) => {
-            // What Go's reflection says to a nil needle.
-            Err(FuncError::new("reflect: call of reflect.Value.Type on zero Value"))
-        }
         (Value::String(hay), Value::String(needle)) | (Value::Number(hay), Value::Number(needle)) => {
             Ok(bytes::find(hay.as_bytes(), needle.as_bytes()).is_some())
         }
@@ -78,12 +78,18 @@ fn contains(hay: &Value, needle: &Value) -> Result<bool, FuncError> {
     }
 }
 
-/// Equality as the original has it: numbers of one family, texts of one type, nothing else.
+fn is_text(value: &Value) -> bool {
+    matches!(value, Value::String(_) | Value::Number(_))
+}
+
+fn zero_value() -> FuncError {
+    FuncError::new("reflect: call of reflect.Value.Type on zero Value")
+}
+
+/// Equality as the original has it: signed integers, floats, texts of one type, nothing else.
 fn same(item: &Value, needle: &Value) -> bool {
     match (item, needle) {
         (Value::Int(a) | Value::Int64(a), Value::Int(b) | Value::Int64(b)) => a == b,
-        (Value::Uint64(a), Value::Uint64(b)) => a == b,
-        (Value::Uint8(a), Value::Uint8(b)) => a == b,
         (Value::Float(a), Value::Float(b)) => a == b,
         (Value::String(a), Value::String(b)) | (Value::Number(a), Value::Number(b)) => a == b,
         _ => false,
@@ -95,73 +101,39 @@ fn explode_map(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     for (key, value) in args.map(0).entries() {
         let Some(path) = key.text() else { continue };
         ctx.charge(path.as_bytes().len() * 16)?;
-        let parts: Vec<&[u8]> = path.as_bytes().split(|byte| *byte == b'/').collect();
-        if parts.len() > MAX_DEPTH {
-            return Err(FuncError::new("explodeMap: a key has too many slashes"));
-        }
-        explode(&root, &parts, value, path.as_bytes())?;
+        explode(&root, path.as_bytes(), value).map_err(|error| error.prefixed("explodeMap: "))?;
     }
     Ok(Value::Map(root))
 }
 
 /// Puts a value at a path of maps; a trailing empty part leaves an empty map.
-fn explode(root: &Map, parts: &[&[u8]], value: Value, path: &[u8]) -> Result<(), FuncError> {
-    let Some((last, parents)) = parts.split_last() else { return Ok(()) };
-    let mut map = root.clone();
-    for part in parents {
-        let key = Key::String(part.to_vec().into());
-        map = match map.get(&key) {
-            None => {
-                let child = Map::dict([]);
-                map.insert(key, Value::Map(child.clone()));
-                child
-            }
-            Some(Value::Map(child)) if *child.key == Type::String && child.elem.is_any() => child,
-            Some(_) => {
-                let (path, part) = (String::from_utf8_lossy(path), String::from_utf8_lossy(part));
-                return Err(FuncError::quoting(
-                    format!("explodeMap: not a map: {path:?}: {part:?} already has value"),
-                    "explodeMap: a key is both a value and a map",
-                ));
+pub(super) fn explode(root: &Map, path: &[u8], value: Value) -> Result<(), FuncError> {
+    let (mut map, mut rest, mut before) = (root.clone(), path, path);
+    for depth in 0.. {
+        let Some(slash) = rest.iter().position(|byte| *byte == b'/') else { break };
+        if depth == MAX_DEPTH {
+            return Err(FuncError::limit("a key has more than 200 parts"));
+        }
+        let (top, below) = (&rest[..slash], &rest[slash + 1..]);
+        let key = Key::String(top.to_vec().into());
+        let found = map.get(&key).unwrap_or_else(|| {
+            let made = Value::Map(Map::dict([]));
+            map.insert(key, made.clone());
+            made
+        });
+        map = match found {
+            Value::Map(child) if *child.key == Type::String && child.elem.is_any() => child,
+            other => {
+                let words = format!("not a map: {}: {} already has value", quote(before), quote(top));
+                let held = printf::sprintf(b"%q", &[other])?;
+                let held = String::from_utf8_lossy(held.as_bytes());
+                return Err(FuncError::quoting(format!("{words} {held}"), words));
             }
         };
+        (before, rest) = (rest, below);
     }
-    if !last.is_empty() || parents.is_empty() {
-        map.insert(Key::String(last.to_vec().into()), value);
-    }
-    Ok(())
-}
-
-/// Whether a merge treats a value as missing: nil, zero, empty text, list or map.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Object(_) | Value::Channel(_) => false,
-        other => !other.truth(),
-    }
-}
-
-/// Merges `from` into `into`, maps within maps too. Without `over` only what is missing or empty is filled, and nil
-/// is never taken over; with it everything is.
-fn merge(into: &Map, from: &Map, over: bool, depth: usize) -> Result<(), FuncError> {
-    if depth > MAX_DEPTH {
-        return Err(FuncError::new("the maps nest too deeply to be merged"));
-    }
-    if into.same(from) {
-        return Ok(());
-    }
-    for (key, value) in from.entries() {
-        let existing = into.get(&key);
-        if let (Some(Value::Map(inner)), Value::Map(source)) = (&existing, &value)
-            && *inner.key == *source.key
-            && !inner.is_nil()
-        {
-            merge(inner, source, over, depth + 1)?;
-            continue;
-        }
-        let missing = existing.as_ref().is_none_or(is_empty);
-        if over || (missing && !matches!(value, Value::Nil)) {
-            into.insert(key, value);
-        }
+    if !rest.is_empty() {
+        map.insert(Key::String(rest.to_vec().into()), value);
     }
     Ok(())
 }
@@ -193,13 +165,13 @@ mod tests {
             (Value::Int(2), false),
             (Value::Int(3), true),
             (Value::Bool(true), false),
-            (Value::Nil, false),
         ] {
             assert!(
                 matches!(call("in", vec![hay.clone(), needle]), Ok(Value::Bool(found)) if found == expected)
             );
         }
         assert!(fails("contains", vec![Value::Nil, Value::text("a")]).starts_with("reflect: "));
+        assert!(fails("in", vec![hay, Value::Nil]).starts_with("reflect: "));
         assert_eq!(shown("contains", vec![Value::Int(5), Value::text("a5")]), "false");
     }
 

@@ -60,7 +60,11 @@ pub(super) const FUNCS: &[Func] = &[
         to_json(ctx, "toUnescapedJSONPretty", args.get(0), Style { html: false, pretty: true })
     }),
     Func::new("toYAML", ANY, Type::String, "YAML", |ctx, args| {
-        let text = yaml_write::write(args.get(0)).map_err(|error| error.prefixed("toYAML: "))?;
+        let text = yaml_write::write(args.get(0)).map_err(|error| match error.shown() {
+            // A panic in the original.
+            words if words.starts_with("cannot marshal type") => error,
+            _ => error.prefixed("toYAML: "),
+        })?;
         finish(ctx, text)
     }),
     Func::new("toTOML", ANY, Type::String, "TOML", |ctx, args| {

@@ -15,6 +15,7 @@ use crate::{
         go::{
             ctx::Ctx,
             exec,
+            format::url::Url,
             kind::Type,
             number::{IntError, parse_int},
             quote,
@@ -112,6 +113,10 @@ fn path_error(error: PathError, verb: &str) -> FuncError {
 
 /// A path to read: a query becomes parameters, `#…` goes, percent escapes are decoded, as in a URL.
 fn read_path(text: &str) -> Result<(VaultPath, Params), FuncError> {
+    Url::parse(text.trim()).map_err(|words| {
+        let text = quote::quote(text.trim().as_bytes());
+        FuncError::quoting(format!("parse {text}: {words}"), format!("the path can't be sent: {words}"))
+    })?;
     let text = text.split('#').next().unwrap_or_default();
     let (path, mut params) = VaultPath::parse(text).map_err(|error| path_error(error, "read"))?;
     if !text.contains('%') {

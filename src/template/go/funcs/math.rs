@@ -1,7 +1,7 @@
 //! Consul-template's arithmetic: made for pipes, so the piped value comes last and is the left side.
 
 use super::{Args, Func, FuncError};
-use crate::template::go::{ctx::Ctx, format::number, kind::Type, value::Value};
+use crate::template::go::{ctx::Ctx, kind::Type, printf, value::Value};
 
 const TWO: &[Type] = &[Type::Any, Type::Any];
 
@@ -68,30 +68,36 @@ impl Num {
 
 fn unknown(name: &str, value: &Value) -> FuncError {
     let of = value.type_name();
+    let hidden = format!("{name}: unknown type ({of})");
     let shown = match value {
-        Value::Nil => "<invalid reflect.Value>".to_owned(),
-        Value::Float(number) => format!("%!q(float64={})", number::general(*number)),
-        Value::String(text) | Value::Number(text) => {
-            format!("{:?}", String::from_utf8_lossy(text.as_bytes()))
+        Value::Nil => {
+            return FuncError::new(format!("{name}: unknown type for <invalid reflect.Value> ({of})"));
         }
-        _ => String::new(),
+        _ => match printf::sprintf(b"%q", std::slice::from_ref(value)) {
+            Ok(shown) => shown,
+            Err(error) => return error,
+        },
     };
-    let go = format!("{name}: unknown type for {shown} ({of})");
-    match value {
-        Value::Nil | Value::Float(_) => FuncError::new(go),
-        _ => FuncError::quoting(go, format!("{name}: unknown type ({of})")),
+    let shown = String::from_utf8_lossy(shown.as_bytes()).into_owned();
+    FuncError::quoting(format!("{name}: unknown type for {shown} ({of})"), hidden)
+}
+
+/// Both operands; the second argument is the left one, and is looked at first.
+fn operands(name: &str, args: &Args) -> Result<(Num, Num), FuncError> {
+    let left = Num::of(name, args.get(1))?;
+    if name == "modulo" && matches!(left, Num::Float(_)) {
+        return Err(unknown(name, args.get(1)));
     }
+    let right = Num::of(name, args.get(0))?;
+    if name == "modulo" && matches!(right, Num::Float(_)) {
+        return Err(unknown(name, args.get(0)));
+    }
+    Ok((left, right))
 }
 
 fn arithmetic(name: &str, args: &Args) -> Result<Value, FuncError> {
-    // The first argument is the right side.
-    let right = Num::of(name, args.get(0))?;
-    let left = Num::of(name, args.get(1))?;
+    let (left, right) = operands(name, args)?;
     match (left, right) {
-        (Num::Float(_), _) | (_, Num::Float(_)) if name == "modulo" => {
-            let float = if matches!(right, Num::Float(_)) { args.get(0) } else { args.get(1) };
-            Err(unknown(name, float))
-        }
         (Num::Float(_), _) | (_, Num::Float(_)) => {
             Ok(Value::Float(floats(name, left.float(), right.float())))
         }
@@ -145,12 +151,12 @@ fn less(a: Num, b: Num) -> bool {
 }
 
 fn minimum(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
-    let (first, second) = (Num::of("minimum", args.get(0))?, Num::of("minimum", args.get(1))?);
+    let (second, first) = operands("minimum", &args)?;
     Ok(if less(second, first) { second } else { first }.value())
 }
 
 fn maximum(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
-    let (first, second) = (Num::of("maximum", args.get(0))?, Num::of("maximum", args.get(1))?);
+    let (second, first) = operands("maximum", &args)?;
     Ok(if less(first, second) { second } else { first }.value())
 }
 

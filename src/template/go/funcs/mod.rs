@@ -14,6 +14,7 @@ mod encoding;
 mod foreign;
 mod host;
 mod math;
+mod merge;
 pub mod pairs;
 mod parse;
 mod registry;
@@ -144,12 +145,23 @@ pub(super) fn number_method(name: &str) -> Option<&'static Func> {
 
 /// The arguments of a call. Numbers and types were checked against the signature: an accessor that still meets
 /// something else (a mistake in a table, never a user's) answers with the zero value.
-pub struct Args(Vec<Value>);
+pub struct Args(Vec<Value>, u64);
 
 impl Args {
     /// Arguments in order; for a method the receiver comes first.
     pub const fn new(values: Vec<Value>) -> Self {
-        Self(values)
+        Self(values, 0)
+    }
+
+    /// The same, told which of the first 64 are nil interfaces, where Go's words differ from those for no value.
+    #[must_use]
+    pub fn with_nil_interfaces(self, places: u64) -> Self {
+        Self(self.0, places)
+    }
+
+    /// Whether argument `at` is a nil that was found in a container, not the absence of a value.
+    pub fn is_nil_interface(&self, at: usize) -> bool {
+        matches!(self.get(at), Value::Nil) && at < 64 && self.1 >> at & 1 == 1
     }
 
     /// Number of arguments.

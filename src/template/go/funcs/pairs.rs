@@ -2,17 +2,13 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use super::{Args, Func, FuncError};
+use super::{Args, Func, FuncError, collection};
 use crate::template::go::{
     ctx::Ctx,
     kind::Type,
     object::{Object, StructType},
-    quote,
     value::{Key, Map, Value},
 };
-
-/// How many segments of a key are followed.
-const MAX_DEPTH: usize = 200;
 
 /// `dependency.KeyPair`
 pub static KEY_PAIR: StructType = StructType {
@@ -29,6 +25,7 @@ pub static KEY_PAIR: StructType = StructType {
     ],
     methods: &[],
     text: None,
+    syntax: None,
 };
 
 /// `*dependency.KeyPair`
@@ -87,29 +84,7 @@ fn by_key(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
 fn explode(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     let root = Map::dict([]);
     for (key, value) in pairs(&args) {
-        let mut map = root.clone();
-        let mut rest = key.as_str();
-        for depth in 0.. {
-            let Some((top, below)) = rest.split_once('/') else { break };
-            if depth == MAX_DEPTH {
-                return Err(FuncError::limit("explode: a key has more than 200 parts"));
-            }
-            let top_key = Key::String(top.into());
-            let found = map.get(&top_key).unwrap_or_else(|| {
-                let made = Value::Map(Map::dict([]));
-                map.insert(top_key, made.clone());
-                made
-            });
-            let Value::Map(nested) = found else {
-                let (key, top) = (quote::quote(rest.as_bytes()), quote::quote(top.as_bytes()));
-                let words = format!("explode: not a map: {key}: {top} already has a value");
-                return Err(FuncError::new(words));
-            };
-            (map, rest) = (nested, below);
-        }
-        if !rest.is_empty() {
-            map.insert(Key::String(rest.into()), value);
-        }
+        collection::explode(&root, key.as_bytes(), value).map_err(|error| error.prefixed("explode: "))?;
     }
     Ok(Value::Map(root))
 }

@@ -10,6 +10,7 @@ use crate::template::go::{
         yaml_read,
     },
     kind::Type,
+    quote::quote,
     value::Value,
 };
 
@@ -25,7 +26,7 @@ pub(super) const FUNCS: &[Func] = &[
         }
         number::parse_int(text)
             .map(Value::Int64)
-            .map_err(|error| refused("parseInt", "ParseInt", &args.lossy(0), error))
+            .map_err(|error| refused("parseInt", "ParseInt", args.bytes(0), error))
     }),
     Func::new("parseUint", TEXT, Type::Uint64, "a whole number from 0 on from text", |_, args| {
         let text = args.bytes(0);
@@ -34,7 +35,7 @@ pub(super) const FUNCS: &[Func] = &[
         }
         number::parse_uint(text)
             .map(Value::Uint64)
-            .map_err(|error| refused("parseUint", "ParseUint", &args.lossy(0), error))
+            .map_err(|error| refused("parseUint", "ParseUint", args.bytes(0), error))
     }),
     Func::new("parseFloat", TEXT, Type::Float64, "a number from text", |_, args| {
         let text = args.lossy(0);
@@ -43,7 +44,7 @@ pub(super) const FUNCS: &[Func] = &[
         }
         number::parse_float(&text)
             .map(Value::Float)
-            .map_err(|error| refused("parseFloat", "ParseFloat", &text, error))
+            .map_err(|error| refused("parseFloat", "ParseFloat", args.bytes(0), error))
     }),
     Func::new("parseJSON", TEXT, Type::Any, "the value of JSON text; numbers become floats", |ctx, args| {
         let text = args.bytes(0);
@@ -68,9 +69,9 @@ pub(super) const FUNCS: &[Func] = &[
     .variadic(),
 ];
 
-fn refused(name: &str, go_name: &str, text: &str, error: NumberError) -> FuncError {
+fn refused(name: &str, go_name: &str, text: &[u8], error: NumberError) -> FuncError {
     FuncError::quoting(
-        format!("{name}: strconv.{go_name}: parsing {text:?}: {error}"),
+        format!("{name}: strconv.{go_name}: parsing {}: {error}", quote(text)),
         format!("{name}: strconv.{go_name}: {error}"),
     )
 }
@@ -79,7 +80,7 @@ fn parse_bool(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     match args.bytes(0) {
         b"1" | b"t" | b"T" | b"TRUE" | b"true" | b"True" => Ok(Value::Bool(true)),
         b"" | b"0" | b"f" | b"F" | b"FALSE" | b"false" | b"False" => Ok(Value::Bool(false)),
-        _ => Err(refused("parseBool", "ParseBool", &args.lossy(0), NumberError::Syntax)),
+        _ => Err(refused("parseBool", "ParseBool", args.bytes(0), NumberError::Syntax)),
     }
 }
 

@@ -82,6 +82,7 @@ static SCRATCH: StructType = StructType {
         ),
     ],
     text: None,
+    syntax: None,
 };
 
 /// Works on the store behind the receiver. Its own values are dropped after the borrow ends.

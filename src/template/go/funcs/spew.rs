@@ -46,9 +46,17 @@ fn dump(value: &Value, depth: usize, of: String, out: &mut Vec<u8>) -> Result<()
     out.extend_from_slice(format!("({of}) ").as_bytes());
     match value {
         Value::Nil | Value::NilPointer(_) => out.extend_from_slice(b"<nil>"),
-        Value::String(text) | Value::Number(text) => {
+        Value::Number(text) => {
             let text = text.as_bytes();
-            out.extend_from_slice(format!("(len={}) {}", text.len(), quote::quote(text)).as_bytes());
+            out.extend_from_slice(format!("(len={}) ", text.len()).as_bytes());
+            out.extend_from_slice(text);
+        }
+        Value::String(text) => {
+            let text = text.as_bytes();
+            if !text.is_empty() {
+                out.extend_from_slice(format!("(len={}) ", text.len()).as_bytes());
+            }
+            out.extend_from_slice(quote::quote(text).as_bytes());
         }
         Value::List(list) => {
             if !list.is_empty() {

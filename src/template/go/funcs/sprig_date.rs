@@ -7,12 +7,13 @@ use crate::template::go::{
     ctx::Ctx,
     format::{
         duration,
-        number::parse_int,
+        number::parse_int_clamped,
         time::{DAYS, MONTHS, PRINTED, Time},
         time_parse,
     },
     kind::Type,
     object::{Object, StructType},
+    quote,
     value::Value,
 };
 
@@ -50,7 +51,7 @@ pub(super) const FUNCS: &[Func] = &[
     }),
     Func::new("sprig_duration", ANY, Type::String, "seconds as a duration", |_, args| {
         let seconds = match args.get(0) {
-            Value::String(text) => parse_int(text.as_bytes()).unwrap_or(0),
+            Value::String(text) => parse_int_clamped(text.as_bytes()),
             Value::Int64(seconds) => *seconds,
             _ => 0,
         };
@@ -76,6 +77,7 @@ static TIME: StructType = StructType {
     fields: &[],
     methods: METHODS,
     text: Some(|object| object.state::<Time>().map(|time| time.format(PRINTED)).unwrap_or_default().into()),
+    syntax: Some(|object| object.state::<Time>().map(constructor).unwrap_or_default().into()),
 };
 
 static METHODS: &[Func] = &[
@@ -144,6 +146,25 @@ fn object(time: Time) -> Value {
     }))
 }
 
+/// A time as the Go expression that makes it.
+fn constructor(time: &Time) -> String {
+    let civil = time.civil();
+    let zone = match (time.zone.as_str(), time.offset) {
+        ("UTC", 0) => "time.UTC".to_owned(),
+        (zone, offset) => format!("time.FixedZone({}, {offset})", quote::quote(zone.as_bytes())),
+    };
+    format!(
+        "time.Date({}, time.{}, {}, {}, {}, {}, {}, {zone})",
+        civil.year,
+        MONTHS[(civil.month as usize + 11) % 12],
+        civil.day,
+        civil.hour,
+        civil.minute,
+        civil.second,
+        time.nanos
+    )
+}
+
 /// The time of an argument; Go's zero time for what is none, which types rule out.
 fn time(args: &Args, at: usize) -> Time {
     let found = match args.get(at) {
@@ -165,7 +186,8 @@ fn rounded(nanos: i64) -> i64 {
 }
 
 fn modify(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
-    let shift = duration::parse(&args.lossy(0)).map_err(|error| FuncError::new(error.to_string()))?;
+    let shift = duration::parse(&args.lossy(0))
+        .map_err(|error| FuncError::quoting(error.to_string(), "the text is no duration such as 1h30m"))?;
     Ok(object(time(&args, 1).plus(shift)))
 }
 

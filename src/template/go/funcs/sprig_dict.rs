@@ -1,9 +1,6 @@
 //! Sprig's functions on maps.
 
-use super::{
-    Args, Func, FuncError,
-    cast::{is_empty, to_text},
-};
+use super::{Args, Func, FuncError, cast::to_text, merge::merge};
 use crate::template::go::{
     ctx::Ctx,
     format::MAX_DEPTH,
@@ -86,12 +83,8 @@ pub(super) const FUNCS: &[Func] = &[
         merge_all(args, true)
     })
     .variadic(),
-    Func::new("sprig_deepCopy", ANY, Type::Any, "a copy that shares nothing", |ctx, args| {
-        copy(ctx, args.get(0), 0)
-    }),
-    Func::new("sprig_mustDeepCopy", ANY, Type::Any, "a copy that shares nothing", |ctx, args| {
-        copy(ctx, args.get(0), 0)
-    }),
+    Func::new("sprig_deepCopy", ANY, Type::Any, "a copy that shares nothing", deep_copy),
+    Func::new("sprig_mustDeepCopy", ANY, Type::Any, "a copy that shares nothing", deep_copy),
 ];
 
 fn key(args: &Args, at: usize) -> Key {
@@ -157,41 +150,19 @@ fn dig(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     Ok(found)
 }
 
-fn merge_all(mut args: Args, over: bool) -> Result<Value, FuncError> {
-    let into = args.map(0);
+fn merge_all(args: Args, over: bool) -> Result<Value, FuncError> {
+    let mut into = args.map(0);
     for at in 1..args.len() {
-        merge(&into, &args.map(at), over, 0)?;
+        into = merge(&into, &args.map(at), over)?;
     }
-    Ok(args.take(0))
+    Ok(Value::Map(into))
 }
 
-/// Merges `from` into `into`, maps within maps too. Without `over` only what is missing or empty is filled.
-fn merge(into: &Map, from: &Map, over: bool, depth: usize) -> Result<(), FuncError> {
-    if depth > MAX_DEPTH {
-        return Err(FuncError::new("the maps nest too deeply to be merged"));
+fn deep_copy(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
+    match args.get(0) {
+        Value::Nil => Err(FuncError::new("reflect: call of reflect.Value.Type on zero Value")),
+        value => copy(ctx, value, 0),
     }
-    if into.same(from) {
-        return Ok(());
-    }
-    for (key, value) in from.entries() {
-        let existing = into.get(&key);
-        if let (Some(Value::Map(inner)), Value::Map(source)) = (&existing, &value)
-            && *inner.key == *source.key
-            && !inner.is_nil()
-        {
-            merge(inner, source, over, depth + 1)?;
-            continue;
-        }
-        let fills = match (&existing, &value) {
-            (None, Value::Nil) => over,
-            (None, _) => true,
-            (Some(existing), value) => is_empty(existing) && !is_empty(value),
-        };
-        if over || fills {
-            into.insert(key, value);
-        }
-    }
-    Ok(())
 }
 
 fn copy(ctx: &mut Ctx<'_>, value: &Value, depth: usize) -> Result<Value, FuncError> {

@@ -215,8 +215,17 @@ fn slice(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
 
 fn chunk(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     let list = listed(args.get(1), "Cannot chunk")?;
-    let Some(size) = usize::try_from(args.int(0)).ok().filter(|size| *size > 0) else {
+    let size = args.int(0);
+    // Go's own arithmetic, which knows sizes below one, too.
+    let count = ((list.len() as f64 - 1.0) / size as f64).floor() + 1.0;
+    if size == 0 || !(0.0..1e15).contains(&count) {
         return Err(FuncError::new("runtime error: makeslice: len out of range"));
+    }
+    let Some(size) = usize::try_from(size).ok().filter(|_| count > 0.0) else {
+        return match count > 0.0 {
+            true => Err(FuncError::new("runtime error: makeslice: len out of range")),
+            false => Ok(Value::List(List::new(&Type::ANYS, Vec::new()))),
+        };
     };
     ctx.charge(list.len() * 2 * size_of::<Value>())?;
     let chunks = list.items().chunks(size).map(|chunk| Value::anys(chunk.to_vec())).collect();

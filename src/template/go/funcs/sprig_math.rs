@@ -9,7 +9,7 @@ use crate::template::go::{
     ctx::Ctx,
     format::{
         decimal::Decimal,
-        number::{parse_int, parse_prefixed},
+        number::{general, parse_int_clamped, parse_prefixed},
     },
     kind::Type,
     value::{List, Value},
@@ -34,7 +34,7 @@ pub(super) const FUNCS: &[Func] = &[
         &[Type::String],
         Type::Int,
         "a whole number from text, 0 when it is none",
-        |_, args| Ok(Value::Int(parse_int(args.bytes(0)).unwrap_or(0))),
+        |_, args| Ok(Value::Int(parse_int_clamped(args.bytes(0)))),
     ),
     Func::new("sprig_toDecimal", ANY, Type::Int64, "the number that octal digits stand for", to_decimal),
     Func::new("sprig_add1", ANY, Type::Int64, "one more", |_, args| {
@@ -94,10 +94,12 @@ pub(super) const FUNCS: &[Func] = &[
         Ok(Value::Int64(args.rest(0).iter().map(to_int).min().unwrap_or(0)))
     })
     .variadic(),
-    Func::new("sprig_maxf", MORE, Type::Float64, "the biggest number", |_, args| Ok(floats(&args, f64::max)))
-        .variadic(),
+    Func::new("sprig_maxf", MORE, Type::Float64, "the biggest number", |_, args| {
+        Ok(floats(&args, f64::INFINITY))
+    })
+    .variadic(),
     Func::new("sprig_minf", MORE, Type::Float64, "the smallest number", |_, args| {
-        Ok(floats(&args, f64::min))
+        Ok(floats(&args, f64::NEG_INFINITY))
     })
     .variadic(),
     Func::new("sprig_ceil", ANY, Type::Float64, "rounded up", |_, args| {
@@ -165,13 +167,15 @@ fn decimals(
     operation: impl Fn(Decimal, Decimal) -> Result<Decimal, FuncError>,
 ) -> Result<Value, FuncError> {
     let decimal = |number| {
-        Decimal::from_float(number).ok_or_else(|| FuncError::new("cannot create a decimal from this number"))
+        Decimal::from_float(number)
+            .ok_or_else(|| FuncError::new(format!("Cannot create a Decimal from {}", general(number))))
     };
     let mut result = decimal(first)?;
     for value in rest {
         result = operation(result, decimal(to_float(value))?)?;
     }
-    Ok(Value::Float(result.to_float()))
+    // A decimal has no negative zero.
+    Ok(Value::Float(result.to_float() + 0.0))
 }
 
 fn biggest(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
@@ -179,9 +183,23 @@ fn biggest(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
 }
 
 /// Go's `math.Max` and `math.Min` answer NaN when one side is.
-fn floats(args: &Args, choose: fn(f64, f64) -> f64) -> Value {
+/// The number nearest to an infinity; infinities win before NaN does, and zeros have signs, as in Go.
+fn floats(args: &Args, infinity: f64) -> Value {
     let numbers = args.rest(0).iter().map(to_float);
-    let chosen = numbers.reduce(|a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { choose(a, b) });
+    let chosen = numbers.reduce(|a, b| {
+        if a == infinity || b == infinity {
+            infinity
+        } else if a.is_nan() || b.is_nan() {
+            f64::NAN
+        } else if a == b {
+            let first = a.is_sign_negative() == infinity.is_sign_negative();
+            if first { a } else { b }
+        } else if (a > b) == (infinity > 0.0) {
+            a
+        } else {
+            b
+        }
+    });
     Value::Float(chosen.unwrap_or(0.0))
 }
 

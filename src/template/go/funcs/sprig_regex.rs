@@ -5,6 +5,7 @@ use crate::template::go::{
     ctx::Ctx,
     format::regex::{Regex, quote_meta},
     kind::Type,
+    quote::quote_pattern,
     value::Value,
 };
 
@@ -80,7 +81,8 @@ pub(super) const FUNCS: &[Func] = &[
 
 /// The pattern of the functions that panic in the original, whose message names the pattern.
 fn named(args: &Args) -> Result<Regex, FuncError> {
-    compile(args.bytes(0)).map_err(|error| error.prefixed(&format!("regexp: Compile(`{}`): ", args.lossy(0))))
+    compile(args.bytes(0))
+        .map_err(|error| error.prefixed(&format!("regexp: Compile({}): ", quote_pattern(args.bytes(0)))))
 }
 
 fn find(regex: &Regex, args: &Args) -> Value {

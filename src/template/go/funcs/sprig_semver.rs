@@ -36,6 +36,7 @@ static VERSION: StructType = StructType {
     fields: &[],
     methods: METHODS,
     text: Some(|object| object.state::<Version>().map(ToString::to_string).unwrap_or_default().into()),
+    syntax: None,
 };
 
 static METHODS: &[Func] = &[

@@ -55,8 +55,7 @@ pub(super) const FUNCS: &[Func] = &[
         Ok(Value::text(words::swap_case(args.bytes(0))))
     }),
     Func::new("sprig_nospace", TEXT, Type::String, "without white space", |_, args| {
-        let kept = bytes::chars(args.bytes(0)).into_iter().filter(|c| !c.is_whitespace());
-        Ok(Value::text(bytes::from_chars(kept)))
+        Ok(Value::text(no_space(args.bytes(0))))
     }),
     Func::new("sprig_initials", TEXT, Type::String, "the first letter of each word", |_, args| {
         Ok(Value::text(words::initials(args.bytes(0))))
@@ -191,12 +190,21 @@ fn trim_all(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     Ok(Value::text(bytes::trim_set(args.bytes(1), args.bytes(0)).to_vec()))
 }
 
+/// The original takes each byte for a character, also in what it keeps when it drops anything.
+fn no_space(text: &[u8]) -> Vec<u8> {
+    let is_space = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ' | 0x85 | 0xa0);
+    if !text.iter().any(is_space) {
+        return text.to_vec();
+    }
+    bytes::from_chars(text.iter().filter(|byte| !is_space(byte)).map(|byte| char::from(*byte)))
+}
+
 fn repeat(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     let Ok(count) = usize::try_from(args.int(0)) else {
         return Err(FuncError::new("strings: negative Repeat count"));
     };
     let text = args.bytes(1);
-    ctx.charge(text.len().saturating_mul(count))?;
+    ctx.charge_repeated(text.len(), count)?;
     Ok(Value::text(if text.is_empty() { Vec::new() } else { text.repeat(count) }))
 }
 
@@ -255,6 +263,7 @@ fn indent(ctx: &mut Ctx<'_>, args: &Args, before: &[u8]) -> Result<Value, FuncEr
     };
     let text = args.bytes(1);
     let lines = text.iter().filter(|byte| **byte == b'\n').count() + 1;
+    ctx.charge_repeated(1, spaces)?;
     ctx.charge(lines.saturating_mul(spaces))?;
     let mut out = before.to_vec();
     out.reserve(text.len() + lines * spaces);
@@ -319,7 +328,8 @@ mod tests {
     fn huge_counts_are_errors() {
         let big = || vec![Value::Int(i64::MAX), Value::text("ab")];
         for name in ["sprig_repeat", "sprig_indent", "sprig_nindent"] {
-            assert!(fails(name, big()).contains("MiB"), "{name}");
+            assert!(fails(name, vec![Value::Int(1 << 40), Value::text("ab")]).contains("MiB"), "{name}");
+            assert!(fails(name, big()).contains("le"), "{name}");
             assert!(fails(name, vec![Value::Int(-1), Value::text("a")]).contains("negative"), "{name}");
         }
         assert_eq!(text("sprig_repeat", vec![Value::Int(i64::MAX), Value::text("")]), "");

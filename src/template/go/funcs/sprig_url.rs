@@ -5,6 +5,7 @@ use crate::template::go::{
     ctx::Ctx,
     format::{path, url::Url},
     kind::Type,
+    quote::quote,
     value::{Key, Map, Value},
 };
 
@@ -14,7 +15,7 @@ const TEXT: &[Type] = &[Type::String];
 macro_rules! path_func {
     ($name:literal, $doc:literal, $run:path) => {
         Func::new(concat!("sprig_", $name), TEXT, Type::String, $doc, |_, args| {
-            Ok(Value::text($run(&args.lossy(0))))
+            Ok(Value::text($run(args.bytes(0))))
         })
     };
 }
@@ -38,11 +39,19 @@ fn is_absolute(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     Ok(Value::Bool(args.bytes(0).starts_with(b"/")))
 }
 
+/// Go cuts the fragment off first, and names the whole text only when the fragment is wrong.
+fn before_fragment<'t>(text: &'t [u8], words: &str) -> &'t [u8] {
+    let end = text.iter().position(|byte| *byte == b'#').unwrap_or(text.len());
+    let in_fragment =
+        words.starts_with("invalid URL escape") && Url::parse(&String::from_utf8_lossy(&text[..end])).is_ok();
+    if in_fragment { text } else { &text[..end] }
+}
+
 fn url_parse(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     let text = args.lossy(0);
     let url = Url::parse(&text).map_err(|words| {
         FuncError::quoting(
-            format!("unable to parse url: parse {text:?}: {words}"),
+            format!("unable to parse url: parse {}: {words}", quote(before_fragment(args.bytes(0), &words))),
             format!("unable to parse url: {words}"),
         )
     })?;

@@ -125,8 +125,9 @@ fn split_to_map(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     let mut entries = std::collections::BTreeMap::new();
     let text = bytes::trim_space(args.bytes(2));
     for item in bytes::split(text, args.bytes(0), None) {
-        if let [key, value] = bytes::split(item, args.bytes(1), Some(2))[..] {
-            entries.insert(Key::String(key.to_vec().into()), Value::text(value.to_vec()));
+        if let Some(at) = bytes::find(item, args.bytes(1)) {
+            let value = item[at + args.bytes(1).len()..].to_vec();
+            entries.insert(Key::String(item[..at].to_vec().into()), Value::text(value));
         }
     }
     Ok(Value::Map(Map::new(&Type::String, &Type::String, entries)))
@@ -138,7 +139,10 @@ fn indent(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     };
     let text = args.bytes(1);
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
-    ctx.charge(lines.saturating_mul(spaces))?;
+    if lines > 0 {
+        ctx.charge_repeated(1, spaces)?;
+        ctx.charge(lines.saturating_mul(spaces))?;
+    }
     let mut out = Vec::with_capacity(text.len() + lines * spaces);
     for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
         if number > 0 {
@@ -189,7 +193,7 @@ mod tests {
             fails("indent", vec![Value::Int(-1), Value::text("a")]),
             "indent value must be a positive integer"
         );
-        assert!(fails("indent", vec![Value::Int(i64::MAX), Value::text("a\nb")]).contains("MiB"));
+        assert!(fails("indent", vec![Value::Int(1 << 40), Value::text("a\nb")]).contains("MiB"));
     }
 
     #[test]

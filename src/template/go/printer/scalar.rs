@@ -3,7 +3,7 @@
 use super::{Flags, Printer};
 use crate::template::go::{
     float,
-    quote::{self, Rune, runes},
+    quote::{self, can_backquote, runes},
 };
 
 impl Printer {
@@ -170,14 +170,6 @@ fn truncate(bytes: &[u8], flags: Flags) -> &[u8] {
     let Some(precision) = flags.precision else { return bytes };
     let length: usize = runes(bytes).take(precision).map(|(_, size)| size).sum();
     &bytes[..length]
-}
-
-fn can_backquote(bytes: &[u8]) -> bool {
-    runes(bytes).all(|(rune, _)| match rune {
-        Rune::Invalid(_) => false,
-        Rune::Char('\t') => true,
-        Rune::Char(character) => !matches!(character, '\0'..='\u{1f}' | '`' | '\u{7f}' | '\u{feff}'),
-    })
 }
 
 /// What `#` asks of a float: a decimal point always, and for `%g` its trailing zeros.

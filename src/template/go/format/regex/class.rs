@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::RegexError;
-use crate::template::go::format::letters;
+use crate::template::go::format::{letters, unicode};
 
 /// Characters by ranges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,6 +110,27 @@ pub(super) fn perl(letter: char) -> Option<Class> {
     Some(Class { negated: letter.is_ascii_uppercase(), ranges: ranges.to_vec() })
 }
 
+/// `\pL`, `\p{Greek}`, `\P{^Lu}` at the start of `text`, and its length; `None`: something else.
+pub(super) fn property(text: &str) -> Result<Option<(Class, usize)>, RegexError> {
+    let Some(rest) = text.strip_prefix("\\p").or_else(|| text.strip_prefix("\\P")) else { return Ok(None) };
+    let unknown =
+        |length: usize| RegexError::Syntax("invalid character class range", text[..length].to_owned());
+    let (name, length) = match rest.strip_prefix('{') {
+        Some(braced) => {
+            let (name, _) = braced.split_once('}').ok_or_else(|| unknown(text.len()))?;
+            (name, name.len() + 4)
+        }
+        None => match rest.chars().next() {
+            Some(c) => (&rest[..c.len_utf8()], 2 + c.len_utf8()),
+            None => return Ok(None),
+        },
+    };
+    let mut negated = text.starts_with("\\P");
+    let name = name.strip_prefix('^').inspect(|_| negated = !negated).unwrap_or(name);
+    let ranges = unicode::class(name).ok_or_else(|| unknown(length))?;
+    Ok(Some((Class { negated, ranges }, length)))
+}
+
 /// A bracketed class at the start of `text`, and its length.
 pub(super) fn parse(text: &str) -> Result<(Class, usize), RegexError> {
     let mut class = Class::default();
@@ -130,6 +151,11 @@ pub(super) fn parse(text: &str) -> Result<(Class, usize), RegexError> {
         }
         first = false;
         if let Some(length) = posix(rest, &mut class)? {
+            at += length;
+            continue;
+        }
+        if let Some((named, length)) = property(rest)? {
+            class.add_all(&named.ranges, named.negated);
             at += length;
             continue;
         }
@@ -200,10 +226,6 @@ pub(super) fn escaped_char(text: &str) -> Result<(char, usize), RegexError> {
         'n' => simple('\n'),
         'r' => simple('\r'),
         'v' => simple('\x0b'),
-        'p' | 'P' => Err(RegexError::Unsupported(
-            text.chars().take(12).collect(),
-            "classes of Unicode properties; name the characters, as in [a-zäöü]".to_owned(),
-        )),
         'x' => hex(text).ok_or_else(|| invalid(if text.starts_with("\\x{") { text.len() } else { 4 })),
         '0'..='7' => octal(text).ok_or_else(|| invalid(2)),
         other if other.is_ascii() && !other.is_ascii_alphanumeric() => simple(other),

@@ -245,6 +245,10 @@ impl Translator<'_> {
                     self.class(&class, 2);
                     return Ok(());
                 }
+                if let Some((class, length)) = class::property(self.rest())? {
+                    self.class(&class, length);
+                    return Ok(());
+                }
                 let (c, length) = class::escaped_char(self.rest())?;
                 self.literal(c, length);
                 Ok(())
