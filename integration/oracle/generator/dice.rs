@@ -18,7 +18,12 @@ impl Dice {
 
     /// A number below `end`, which is at least 1.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(end).unwrap()).unwrap()
+        (self.next() % end as u64) as usize
+    }
+
+    /// A number from `low` to `high`, both included.
+    pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
+        low + (self.next() % (high - low + 1).cast_unsigned()).cast_signed()
     }
 
     /// True in one of `of` cases.

@@ -246,7 +246,7 @@ fn number(dice: &mut Dice) -> String {
     match dice.below(7) {
         0 | 1 => leaves::int(dice),
         2 | 3 => leaves::float(dice),
-        4 => format!("(parseInt \"{}\")", i64::try_from(dice.below(30)).unwrap() - 10),
+        4 => format!("(parseInt \"{}\")", dice.between(-10, 19)),
         5 => format!("(parseUint \"{}\")", dice.below(20)),
         _ => dice
             .pick(&[

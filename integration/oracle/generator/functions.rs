@@ -170,7 +170,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     ("duration", "a", 's'),
     ("duration", "N", 's'),
     ("durationRound", "D", 's'),
-    ("durationRound", "a", 's'),
+    ("durationRound", "n", 's'),
     ("empty", "a", 'b'),
     ("ext", "p", 's'),
     ("fail", "s", 's'),

@@ -728,7 +728,7 @@ fn format(dice: &mut Dice) -> String {
 /// A constant integer, as a template says it.
 pub(crate) fn int(dice: &mut Dice) -> String {
     if dice.one_in(2) {
-        return (i64::try_from(dice.below(14)).unwrap() - 3).to_string();
+        return dice.between(-3, 10).to_string();
     }
     dice.pick(INTS).to_owned()
 }
@@ -736,8 +736,8 @@ pub(crate) fn int(dice: &mut Dice) -> String {
 /// A constant float, as a template says it.
 pub(crate) fn float(dice: &mut Dice) -> String {
     if dice.one_in(3) {
-        let digits = i64::try_from(dice.below(2_000_000)).unwrap() - 1_000_000;
-        return format!("{digits}.{}e{}", dice.below(1000), i64::try_from(dice.below(40)).unwrap() - 20);
+        let digits = dice.between(-1_000_000, 999_999);
+        return format!("{digits}.{}e{}", dice.below(1000), dice.between(-20, 19));
     }
     dice.pick(FLOATS).to_owned()
 }

@@ -164,8 +164,7 @@ func (f *fixture) answer(c *testCase, folder string) answer {
 		}
 		a := answer{}
 		if err != nil {
-			text := strings.ToValidUTF8(err.Error(), "\uFFFD")
-			a[phase] = text
+			a[phase] = err.Error()
 			return a
 		}
 		text(a, "out", out)

@@ -110,13 +110,8 @@ impl<'r> Run<'r, '_> {
     }
 
     fn invoke(&mut self, function: &'static Func, at: At<'r>, name: &str, values: Vec<Val>) -> Outcome<Val> {
-        let nil = |value: &Val| value.boxed && matches!(value.value, Value::Nil);
-        let nils = values
-            .iter()
-            .take(64)
-            .enumerate()
-            .fold(0, |nils, (at, value)| nils | u64::from(nil(value)) << at);
-        let args = Args::new(values.into_iter().map(|value| value.value).collect()).with_nil_interfaces(nils);
+        let boxed = values.iter().take(64).enumerate().map(|(at, value)| u64::from(value.boxed) << at).sum();
+        let args = Args::new(values.into_iter().map(|value| value.value).collect()).with_interfaces(boxed);
         let result = (function.run)(self.ctx, args).and_then(|value| {
             self.ctx.charge(value.weight())?;
             Ok(value)

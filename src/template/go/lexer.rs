@@ -288,10 +288,9 @@ impl<'t> Lexer<'t> {
         if !self.scan_number() {
             return self.bad_number();
         }
-        if matches!(self.peek(), Some('+' | '-')) {
-            if !self.scan_number() || !self.input[..self.pos].ends_with('i') {
-                return self.bad_number();
-            }
+        let pair = matches!(self.peek(), Some('+' | '-'));
+        if pair && (!self.scan_number() || !self.input[..self.pos].ends_with('i')) {
+            return self.bad_number();
         }
         self.emit(Kind::Number)
     }

@@ -65,7 +65,10 @@ fn complex(text: &str) -> Result<Option<Number>, String> {
 
 /// Reads a character constant. `Err` holds Go's words.
 pub fn character(text: &str) -> Result<Number, String> {
-    let code = quote::unquote_rune(text).ok_or_else(|| format!("malformed character constant: {text}"))?;
+    let code = quote::unquote_rune(text).ok_or_else(|| match text.starts_with("'\\") {
+        true => "invalid syntax".to_owned(),
+        false => format!("malformed character constant: {text}"),
+    })?;
     Ok(Number {
         text: text.into(),
         int: Some(code),
@@ -130,10 +133,8 @@ fn prefix(text: &str) -> Result<(String, u32), IntError> {
         _ if text.len() > 1 && text.starts_with('0') => (&text[1..], 8),
         _ => (text, 10),
     };
-    if text.contains('_') {
-        if !underscores_separate_digits(text) {
-            return Err(IntError::Syntax);
-        }
+    if text.contains('_') && !underscores_separate_digits(text) {
+        return Err(IntError::Syntax);
     }
     Ok((digits.replace('_', ""), radix))
 }

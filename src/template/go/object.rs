@@ -3,11 +3,14 @@
 use std::{any::Any, fmt, rc::Rc};
 
 use super::{
-    funcs::Func,
+    funcs::{Func, FuncError},
     kind::Type,
     value::{Value, dismantle},
 };
 use crate::vault::value::Text;
+
+/// Writes a part of a value.
+pub type Show = fn(&Object) -> Result<Text, FuncError>;
 
 /// What is known about a struct type without a value of it.
 pub struct StructType {
@@ -19,6 +22,8 @@ pub struct StructType {
     pub methods: &'static [Func],
     /// The `String` method that printing uses, for types that have one.
     pub text: Option<fn(&Object) -> Text>,
+    /// What `%v` shows between the braces, for types whose fields templates can't see.
+    pub inside: Option<Show>,
     /// The `GoString` method that `%#v` uses, for types that have one.
     pub syntax: Option<fn(&Object) -> Text>,
 }

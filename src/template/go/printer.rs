@@ -219,6 +219,9 @@ impl Printer {
             self.raw(object.of.name.as_bytes());
         }
         self.raw(b"{");
+        if let Some(inside) = object.of.inside.filter(|_| verb == 'v' && !flags.syntax && !flags.names) {
+            self.raw(inside(object)?.as_bytes());
+        }
         for (at, ((name, _), value)) in object.of.fields.iter().zip(&object.fields).enumerate() {
             if at > 0 {
                 self.raw(if flags.syntax { b", " } else { b" " });

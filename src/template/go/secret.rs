@@ -29,6 +29,7 @@ pub static SECRET: StructType = StructType {
     ],
     methods: &[],
     text: None,
+    inside: None,
     syntax: None,
 };
 
@@ -45,6 +46,7 @@ pub static AUTH: StructType = StructType {
     ],
     methods: &[],
     text: None,
+    inside: None,
     syntax: None,
 };
 
@@ -59,6 +61,7 @@ pub static WRAP_INFO: StructType = StructType {
     ],
     methods: &[],
     text: None,
+    inside: None,
     syntax: None,
 };
 
@@ -89,6 +92,7 @@ pub static PEM: StructType = StructType {
         ),
     ],
     text: None,
+    inside: None,
     syntax: None,
 };
 

@@ -27,10 +27,7 @@ pub fn from_chars(chars: impl IntoIterator<Item = char>) -> Vec<u8> {
 
 /// Where `needle` first stands in `haystack`; an empty needle stands at 0.
 pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    if needle.is_empty() {
-        return Some(0);
-    }
-    haystack.windows(needle.len()).position(|window| window == needle)
+    memchr::memmem::find(haystack, needle)
 }
 
 /// Pieces of `text` between separators; an empty separator separates characters.
@@ -63,7 +60,8 @@ pub fn split<'t>(text: &'t [u8], separator: &[u8], limit: Option<usize>) -> Vec<
 
 /// Length in bytes of the first character; a bad byte counts as a character.
 fn first_length(bytes: &[u8]) -> usize {
-    match utf8_pieces(bytes).next() {
+    // No character is longer than four bytes: looking at more would make walks over long texts quadratic.
+    match utf8_pieces(&bytes[..bytes.len().min(4)]).next() {
         Some(Ok(text)) => text.chars().next().map_or(0, char::len_utf8),
         Some(Err(_)) => 1,
         None => 0,

@@ -104,15 +104,29 @@ fn title_piece(text: &str, out: &mut Vec<u8>) {
         if !inside {
             titled = false;
         }
-        let mapped = if inside && !titled && c.is_alphabetic() {
-            titled = true;
-            title(c)
-        } else {
-            c
-        };
         in_word = inside;
-        out.extend_from_slice(mapped.encode_utf8(&mut buffer).as_bytes());
+        if inside && !titled && c.is_alphabetic() {
+            titled = true;
+            for mapped in full_title(c).chars() {
+                out.extend_from_slice(mapped.encode_utf8(&mut buffer).as_bytes());
+            }
+        } else {
+            out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
+        }
     }
+}
+
+/// Title case where one character may become several: `ß` becomes `Ss`.
+fn full_title(c: char) -> String {
+    let simple = title(c);
+    if simple != c || c == 'ŉ' {
+        return if c == 'ŉ' { "ʼN".to_owned() } else { simple.to_string() };
+    }
+    let mut upper = c.to_uppercase();
+    if upper.len() == 1 {
+        return c.to_string();
+    }
+    upper.next().into_iter().chain(upper.flat_map(char::to_lowercase)).collect()
 }
 
 fn is_mark(c: char) -> bool {

@@ -83,11 +83,17 @@ pub fn parse_uint(text: &[u8]) -> Result<u64, NumberError> {
     ascii(text).parse().map_err(|_| NumberError::Range)
 }
 
+/// Go stops at whatever it meets first: a byte that is no digit, or more than 64 bits.
 fn check_digits(digits: &[u8]) -> Result<(), NumberError> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(NumberError::Syntax);
+    let mut value = 0u64;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return Err(NumberError::Syntax);
+        }
+        let next = value.checked_mul(10).and_then(|value| value.checked_add(u64::from(digit - b'0')));
+        value = next.ok_or(NumberError::Range)?;
     }
-    Ok(())
+    if digits.is_empty() { Err(NumberError::Syntax) } else { Ok(()) }
 }
 
 fn ascii(text: &[u8]) -> &str {

@@ -38,8 +38,16 @@ impl Regex {
     /// A pattern that Go refuses, in its words, or one that is too large for this engine.
     pub fn new(pattern: &[u8]) -> Result<Self, RegexError> {
         let pattern = std::str::from_utf8(pattern).map_err(|error| {
-            let rest = String::from_utf8_lossy(&pattern[error.valid_up_to()..]).into_owned();
-            RegexError::Syntax("invalid UTF-8", rest)
+            let (valid, rest) = pattern.split_at(error.valid_up_to());
+            let valid = String::from_utf8_lossy(valid);
+            // Go reads from the left; what is merely unfinished it would not have noticed yet.
+            let earlier = translate::translate(&valid).err().filter(|error| match error {
+                RegexError::Syntax(words, _) => !words.starts_with("missing closing"),
+                RegexError::Unsupported(..) => false,
+            });
+            earlier.unwrap_or_else(|| {
+                RegexError::Syntax("invalid UTF-8", String::from_utf8_lossy(rest).into_owned())
+            })
         })?;
         let (translated, names) = translate::translate(pattern)?;
         let engine = regex_lite::RegexBuilder::new(&translated)

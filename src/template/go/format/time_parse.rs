@@ -113,7 +113,8 @@ impl<'t> Parser<'t> {
                 let blanks = if pad == Pad::Blank { 2 } else { 0 };
                 let trimmed = text.trim_start_matches(' ');
                 let skipped = (text.len() - trimmed.len()).min(blanks);
-                let (day, rest) = digits(&text[skipped..], 3 - skipped, 3 - skipped)?;
+                let least = if pad == Pad::Zero { 3 } else { 1 };
+                let (day, rest) = digits(&text[skipped..], least, 3)?;
                 fields.year_day = u32::try_from(day).ok();
                 rest
             }

@@ -22,6 +22,9 @@ pub fn write(value: &Value) -> Result<Vec<u8>, FuncError> {
         // What Go's encoder says when it meets nil.
         return Err(FuncError::new("reflect: call of reflect.Value.Type on zero Value"));
     }
+    if matches!(value, Value::NilPointer(_)) {
+        return Ok(Vec::new());
+    }
     let mut writer = Writer { out: String::new() };
     let result = match (table(value), is_table_list(value)) {
         (Some(Ok(entries)), _) => writer.table(&entries, &[]),
@@ -211,8 +214,11 @@ impl Writer {
 
     fn inline(&mut self, value: &Value, depth: usize) -> Result<(), FuncError> {
         let Some(entries) = table(value) else { return Ok(()) };
+        let mut entries = entries?;
+        // Tables come after plain values here, too.
+        entries.sort_by_key(|(_, item)| table(item).is_some());
         self.out.push('{');
-        for (number, (key, item)) in entries?.iter().enumerate() {
+        for (number, (key, item)) in entries.iter().enumerate() {
             if number > 0 {
                 self.out.push_str(", ");
             }

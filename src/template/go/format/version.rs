@@ -172,12 +172,14 @@ fn group(text: &str) -> Result<Vec<Constraint>, VersionError> {
             .iter()
             .find_map(|operator| rest.strip_prefix(operator).map(|after| (*operator, after)))
             .unwrap_or(("", rest));
-        let digit = |c: char| c.is_ascii_digit() || matches!(c, 'x' | 'X' | '*');
+        // The original's class of characters has a bar in it.
+        let digit = |c: char| c.is_ascii_digit() || matches!(c, 'x' | 'X' | '*' | '|');
         let (raw, after) = Raw::read(after.trim_start(), digit).ok_or_else(improper)?;
         let trimmed = after.trim_start();
         let range = trimmed.strip_prefix('-').filter(|end| {
             operator.is_empty() && trimmed.len() < after.len() && end.starts_with(char::is_whitespace)
         });
+        let is_range = range.is_some();
         if let Some(end) = range {
             let (high, after) = Raw::read(end.trim_start(), digit).ok_or_else(improper)?;
             constraints.push(Constraint::new(">=", raw)?);
@@ -193,7 +195,7 @@ fn group(text: &str) -> Result<Vec<Constraint>, VersionError> {
         }
         rest = match trimmed.strip_prefix(',') {
             Some(after) => after.trim_start(),
-            None if trimmed.len() < rest.len() => trimmed,
+            None if trimmed.len() < rest.len() || is_range => trimmed,
             None => return Err(improper()),
         };
     }

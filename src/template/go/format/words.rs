@@ -215,6 +215,12 @@ fn push_word(out: &mut String, (kind, letters): &(Kind, &[char]), connector: cha
     }
 }
 
+/// Letters, but for the common Chinese characters, which the original counts as neither letters nor anything else.
+fn is_alphabet(c: char) -> bool {
+    is_letter(c)
+        && !matches!(c, '\u{4e00}'..='\u{9fcc}' | '\u{3400}'..='\u{4d85}' | '\u{20000}'..='\u{2b81d}')
+}
+
 fn kind_of(c: char) -> Kind {
     if is_connector(c) {
         Kind::Connector
@@ -222,7 +228,7 @@ fn kind_of(c: char) -> Kind {
         Kind::Punctuation
     } else if is_upper(c) {
         Kind::Capitals
-    } else if is_letter(c) {
+    } else if is_alphabet(c) {
         Kind::Letters
     } else if is_number(c) {
         Kind::Number

@@ -24,7 +24,10 @@ const MAX_NODES: usize = 200_000;
 /// Text that is no YAML, unknown or recursive anchors, keys that are lists or maps, values that do not fit their tag,
 /// and documents whose aliases expand absurdly.
 pub fn read(text: &[u8]) -> Result<Value, FuncError> {
-    let text = std::str::from_utf8(text).map_err(|_| FuncError::new("yaml: the text is not valid UTF-8"))?;
+    let text = std::str::from_utf8(text).map_err(|error| match error.error_len() {
+        None => FuncError::new("yaml: incomplete UTF-8 octet sequence"),
+        Some(_) => FuncError::new("yaml: invalid leading UTF-8 octet"),
+    })?;
     let events = Parser::new_from_str(text);
     let mut reader = Reader { events, anchors: BTreeMap::new(), text, nodes: 0, at: 0 };
     loop {

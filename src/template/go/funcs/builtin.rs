@@ -113,7 +113,7 @@ fn len(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
         Value::Map(map) => map.len(),
         Value::Channel(_) => 0,
         Value::NilPointer(_) => return Err(FuncError::new("len of nil pointer")),
-        Value::Nil if args.is_nil_interface(0) => return Err(FuncError::new("len of nil pointer")),
+        Value::Nil if args.is_interface(0) => return Err(FuncError::new("len of nil pointer")),
         Value::Nil => return Err(FuncError::new("reflect: call of reflect.Value.Type on zero Value")),
         Value::Object(object) => return Err(FuncError::new(format!("len of type {}", object.of.name))),
         other => return Err(FuncError::new(format!("len of type {}", other.type_name()))),
@@ -210,7 +210,11 @@ fn slice(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
         other => return Err(FuncError::new(format!("can't slice item of type {}", other.type_name()))),
     };
     let mut bounds = [0, length, length];
-    for (bound, index) in bounds.iter_mut().zip(indexes) {
+    for (at, (bound, index)) in bounds.iter_mut().zip(indexes).enumerate() {
+        if args.is_interface(at + 1) {
+            return Err(FuncError::new("cannot index slice/array with type interface {}")
+                .hint("take it out of its container first: {{ $i := … }}"));
+        }
         *bound = position(index, length)?;
     }
     for (low, high) in [(0, 1), (1, 2)].into_iter().take(indexes.len().max(2) - 1) {

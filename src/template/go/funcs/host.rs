@@ -92,7 +92,7 @@ fn pairs(args: &Args) -> Result<Params, FuncError> {
             continue;
         }
         let Some((key, value)) = pair.split_once('=') else {
-            let quoted = quote::quote(pair.as_bytes());
+            let quoted = quote::quote(args.bytes(at));
             return Err(FuncError::quoting(
                 format!("not k=v pair {quoted}"),
                 format!("argument {} is not a k=v pair", at + 1),
@@ -117,7 +117,7 @@ fn read_path(text: &str) -> Result<(VaultPath, Params), FuncError> {
         let text = quote::quote(text.trim().as_bytes());
         FuncError::quoting(format!("parse {text}: {words}"), format!("the path can't be sent: {words}"))
     })?;
-    let text = text.split('#').next().unwrap_or_default();
+    let text = text.trim().split('#').next().unwrap_or_default();
     let (path, mut params) = VaultPath::parse(text).map_err(|error| path_error(error, "read"))?;
     if !text.contains('%') {
         return Ok((path, params));
@@ -192,7 +192,7 @@ pub(in crate::template::go) fn secret_request(args: &Args) -> Result<(Verb, Vaul
         let (path, params) = read_path(&text)?;
         return Ok((Verb::Read, path, params));
     }
-    let (path, params) = VaultPath::parse(&text).map_err(|error| path_error(error, "write"))?;
+    let (path, params) = VaultPath::parse(text.trim()).map_err(|error| path_error(error, "write"))?;
     Ok((Verb::Write(fields), path, params))
 }
 

@@ -153,15 +153,16 @@ impl Args {
         Self(values, 0)
     }
 
-    /// The same, told which of the first 64 are nil interfaces, where Go's words differ from those for no value.
+    /// The same, told which of the first 64 Go holds as interfaces (elements of containers, say): some built-in functions
+    /// treat these differently.
     #[must_use]
-    pub fn with_nil_interfaces(self, places: u64) -> Self {
+    pub fn with_interfaces(self, places: u64) -> Self {
         Self(self.0, places)
     }
 
-    /// Whether argument `at` is a nil that was found in a container, not the absence of a value.
-    pub fn is_nil_interface(&self, at: usize) -> bool {
-        matches!(self.get(at), Value::Nil) && at < 64 && self.1 >> at & 1 == 1
+    /// Whether Go holds argument `at` as an interface. A nil is an element of a container then, not the absence of a value.
+    pub fn is_interface(&self, at: usize) -> bool {
+        at < 64 && self.1 >> at & 1 == 1
     }
 
     /// Number of arguments.

@@ -25,6 +25,7 @@ pub static KEY_PAIR: StructType = StructType {
     ],
     methods: &[],
     text: None,
+    inside: None,
     syntax: None,
 };
 

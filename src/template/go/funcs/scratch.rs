@@ -9,7 +9,7 @@ use crate::{
         kind::Type,
         number::{parse_float_any, parse_int},
         object::{Object, StructType},
-        quote,
+        print, quote,
         value::{Key, Map, Value},
     },
     vault::value::Text,
@@ -82,8 +82,19 @@ static SCRATCH: StructType = StructType {
         ),
     ],
     text: None,
+    inside: Some(inside),
     syntax: None,
 };
+
+/// The fields of the original: a `sync.Once`, a `sync.RWMutex` that rests, and the values.
+fn inside(object: &Object) -> Result<Text, FuncError> {
+    let values = object.state::<RefCell<Store>>().map(|store| store.borrow().clone()).unwrap_or_default();
+    let used = u8::from(!values.is_empty());
+    let values = print::value(&Value::dict(values))?;
+    let rest =
+        format!("{{{{}} {{{{}} {used}}} {{{{}} {{0 0}}}}}} {{{{{{}} {{0 0}}}} 0 0 {{{{}} 0}} {{{{}} 0}}}} ");
+    Ok([rest.as_bytes(), values.as_bytes()].concat().into())
+}
 
 /// Works on the store behind the receiver. Its own values are dropped after the borrow ends.
 fn with<T>(args: &Args, work: impl FnOnce(&mut Store) -> T) -> T {

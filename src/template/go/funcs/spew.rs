@@ -58,6 +58,8 @@ fn dump(value: &Value, depth: usize, of: String, out: &mut Vec<u8>) -> Result<()
             }
             out.extend_from_slice(quote::quote(text).as_bytes());
         }
+        Value::List(list) if list.is_nil() => out.extend_from_slice(b"<nil>"),
+        Value::Map(map) if map.is_nil() => out.extend_from_slice(b"<nil>"),
         Value::List(list) => {
             if !list.is_empty() {
                 out.extend_from_slice(format!("(len={0} cap={0}) ", list.len()).as_bytes());

@@ -83,6 +83,7 @@ static CERTIFICATE: StructType = StructType {
     fields: &[("Cert", Type::String), ("Key", Type::String)],
     methods: &[],
     text: None,
+    inside: None,
     syntax: None,
 };
 

@@ -77,6 +77,7 @@ static TIME: StructType = StructType {
     fields: &[],
     methods: METHODS,
     text: Some(|object| object.state::<Time>().map(|time| time.format(PRINTED)).unwrap_or_default().into()),
+    inside: None,
     syntax: Some(|object| object.state::<Time>().map(constructor).unwrap_or_default().into()),
 };
 

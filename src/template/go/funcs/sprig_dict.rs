@@ -141,8 +141,12 @@ fn dig(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     }
     let mut found = Value::Map(as_dict(args.get(count - 1))?);
     for name in &args.rest(0)[..count - 2] {
-        let Value::String(name) = name else { return Err(conversion(name, "string")) };
-        match as_dict(&found)?.get(&Key::String(name.clone())) {
+        if !matches!(name, Value::String(_)) {
+            return Err(conversion(name, "string"));
+        }
+    }
+    for name in &args.rest(0)[..count - 2] {
+        match as_dict(&found)?.get(&Key::String(name.as_text().cloned().unwrap_or_else(|| "".into()))) {
             Some(value) => found = value,
             None => return Ok(args.get(count - 2).clone()),
         }

@@ -80,6 +80,9 @@ pub(super) const FUNCS: &[Func] = &[
     Func::new("sprig_concat", ANY, Type::Any, "lists one after another", concat).variadic(),
     Func::new("sprig_sortAlpha", ANY, Type::STRINGS, "the elements as texts, sorted", |_, args| {
         let mut texts = match args.get(0) {
+            Value::List(list) if list.is_nil() && *list.elem == Type::String => {
+                return Ok(Type::STRINGS.zero());
+            }
             Value::List(_) => to_texts(args.get(0))?,
             other => vec![to_text(other)?],
         };
@@ -221,12 +224,13 @@ fn chunk(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     if size == 0 || !(0.0..1e15).contains(&count) {
         return Err(FuncError::new("runtime error: makeslice: len out of range"));
     }
-    let Some(size) = usize::try_from(size).ok().filter(|_| count > 0.0) else {
-        return match count > 0.0 {
-            true => Err(FuncError::new("runtime error: makeslice: len out of range")),
-            false => Ok(Value::List(List::new(&Type::ANYS, Vec::new()))),
-        };
-    };
+    if size < 0 && count > 0.0 && list.len() != 1 {
+        return Err(FuncError::new("runtime error: makeslice: len out of range"));
+    }
+    if count == 0.0 {
+        return Ok(Value::List(List::new(&Type::ANYS, Vec::new())));
+    }
+    let size = usize::try_from(size).unwrap_or(1);
     ctx.charge(list.len() * 2 * size_of::<Value>())?;
     let chunks = list.items().chunks(size).map(|chunk| Value::anys(chunk.to_vec())).collect();
     Ok(Value::List(List::new(&Type::ANYS, chunks)))
@@ -321,7 +325,7 @@ mod tests {
     fn chunks_have_a_size() {
         assert_eq!(json("sprig_chunk", vec![Value::Int(2), numbers(&[1, 2, 3])]), "[[1,2],[3]]");
         assert!(call("sprig_chunk", vec![Value::Int(0), numbers(&[1])]).is_err());
-        assert!(call("sprig_chunk", vec![Value::Int(-1), numbers(&[1])]).is_err());
+        assert!(call("sprig_chunk", vec![Value::Int(-1), numbers(&[1, 2, 3])]).is_err());
     }
 
     #[test]

@@ -244,7 +244,7 @@ fn seq(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
         Some(step) => step,
         None => direction,
     };
-    let numbers = steps(ctx, start, end.saturating_add(direction), step)?;
+    let numbers = steps(ctx, start, end.wrapping_add(direction), step)?;
     let texts: Vec<String> = numbers.iter().map(i64::to_string).collect();
     Ok(Value::text(texts.join(" ")))
 }

@@ -81,8 +81,10 @@ pub(super) const FUNCS: &[Func] = &[
 
 /// The pattern of the functions that panic in the original, whose message names the pattern.
 fn named(args: &Args) -> Result<Regex, FuncError> {
-    compile(args.bytes(0))
-        .map_err(|error| error.prefixed(&format!("regexp: Compile({}): ", quote_pattern(args.bytes(0)))))
+    compile(args.bytes(0)).map_err(|error| {
+        let words = format!("regexp: Compile({}): {}", quote_pattern(args.bytes(0)), error.go_text());
+        FuncError::quoting(words, error.shown())
+    })
 }
 
 fn find(regex: &Regex, args: &Args) -> Value {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{Args, Func, FuncError};
 use crate::template::go::{
-    format::version::{Constraints, Version},
+    format::version::{Constraints, Version, VersionError},
     kind::Type,
     object::{Object, StructType},
     value::Value,
@@ -22,20 +22,28 @@ pub(super) const FUNCS: &[Func] = &[
         Type::Bool,
         "whether a version satisfies constraints",
         |_, args| {
-            let constraints =
-                Constraints::parse(&args.lossy(0)).map_err(|error| FuncError::new(error.to_string()))?;
-            let version =
-                Version::parse(&args.lossy(1)).map_err(|error| FuncError::new(error.to_string()))?;
+            let constraints = Constraints::parse(&args.lossy(0)).map_err(refused)?;
+            let version = Version::parse(&args.lossy(1)).map_err(refused)?;
             Ok(Value::Bool(constraints.allow(&version)))
         },
     ),
 ];
+
+fn refused(error: VersionError) -> FuncError {
+    match error {
+        VersionError::Constraint(text) => {
+            FuncError::quoting(format!("improper constraint: {text}"), "improper constraint")
+        }
+        other => FuncError::new(other.to_string()),
+    }
+}
 
 static VERSION: StructType = StructType {
     name: "semver.Version",
     fields: &[],
     methods: METHODS,
     text: Some(|object| object.state::<Version>().map(ToString::to_string).unwrap_or_default().into()),
+    inside: None,
     syntax: None,
 };
 
@@ -85,7 +93,7 @@ static METHODS: &[Func] = &[
 ];
 
 fn parse(args: &Args) -> Result<Version, FuncError> {
-    Version::parse(&args.lossy(0)).map_err(|error| FuncError::new(error.to_string()))
+    Version::parse(&args.lossy(0)).map_err(refused)
 }
 
 fn object(version: Version, pointer: bool) -> Value {

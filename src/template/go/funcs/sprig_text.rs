@@ -220,6 +220,7 @@ fn substr(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     let bounds = usize::try_from(from).ok().zip(usize::try_from(to).ok());
     match bounds.and_then(|(from, to)| text.get(from..to)) {
         Some(part) => Ok(Value::text(part.to_vec())),
+        None if start < 0 && end < 0 => Err(out_of_range(format!(":{end}]"))),
         None if start < 0 => Err(out_of_range(format!(":{end}] with length {length}"))),
         None => Err(out_of_range(format!("{from}:{to}]"))),
     }

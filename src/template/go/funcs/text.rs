@@ -3,7 +3,10 @@
 use super::{Args, Func, FuncError};
 use crate::template::go::{
     ctx::Ctx,
-    format::{bytes, letters, regex::Regex},
+    format::{
+        bytes, letters,
+        regex::{Regex, RegexError},
+    },
     kind::Type,
     value::{Key, Map, Value},
 };
@@ -77,9 +80,15 @@ pub(super) const FUNCS: &[Func] = &[
     ),
 ];
 
-/// A compiled pattern, or its error. Patterns are written by the template's author, so they may be shown.
+/// A compiled pattern, or its error. A pattern can come out of a secret, so that only the original's words quote it.
 pub(super) fn compile(pattern: &[u8]) -> Result<Regex, FuncError> {
-    Regex::new(pattern).map_err(|error| FuncError::new(error.to_string()))
+    Regex::new(pattern).map_err(|error| {
+        let shown = match &error {
+            RegexError::Syntax(words, _) => format!("error parsing regexp: {words}"),
+            RegexError::Unsupported(..) => "the regular expression is too large".to_owned(),
+        };
+        FuncError::quoting(error.to_string(), shown)
+    })
 }
 
 /// A list of texts.
@@ -124,6 +133,9 @@ pub(super) fn join_texts(ctx: &mut Ctx<'_>, separator: &[u8], texts: &[&[u8]]) -
 fn split_to_map(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     let mut entries = std::collections::BTreeMap::new();
     let text = bytes::trim_space(args.bytes(2));
+    if text.is_empty() {
+        return Ok(Value::Map(Map::new(&Type::String, &Type::String, entries)));
+    }
     for item in bytes::split(text, args.bytes(0), None) {
         if let Some(at) = bytes::find(item, args.bytes(1)) {
             let value = item[at + args.bytes(1).len()..].to_vec();
@@ -139,10 +151,8 @@ fn indent(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     };
     let text = args.bytes(1);
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
-    if lines > 0 {
-        ctx.charge_repeated(1, spaces)?;
-        ctx.charge(lines.saturating_mul(spaces))?;
-    }
+    ctx.charge_repeated(1, spaces)?;
+    ctx.charge(lines.saturating_mul(spaces))?;
     let mut out = Vec::with_capacity(text.len() + lines * spaces);
     for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
         if number > 0 {

@@ -135,6 +135,7 @@ impl Printer {
         let prefix = match verb {
             'b' if flags.sharp => "0b",
             'o' if flags.sharp && !digits.starts_with('0') => "0",
+            'O' if flags.sharp && !digits.starts_with('0') => "0o0",
             'x' if flags.sharp => "0x",
             'X' if flags.sharp => "0X",
             'O' => "0o",

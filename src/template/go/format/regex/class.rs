@@ -226,7 +226,7 @@ pub(super) fn escaped_char(text: &str) -> Result<(char, usize), RegexError> {
         'n' => simple('\n'),
         'r' => simple('\r'),
         'v' => simple('\x0b'),
-        'x' => hex(text).ok_or_else(|| invalid(if text.starts_with("\\x{") { text.len() } else { 4 })),
+        'x' => hex(text).ok_or_else(|| invalid(bad_hex(text))),
         '0'..='7' => octal(text).ok_or_else(|| invalid(2)),
         other if other.is_ascii() && !other.is_ascii_alphanumeric() => simple(other),
         _ => Err(invalid(2)),
@@ -247,6 +247,14 @@ fn hex(text: &str) -> Option<(char, usize)> {
         return None;
     }
     char::from_u32(u32::from_str_radix(digits, 16).ok()?).map(|c| (c, length))
+}
+
+/// How much of a bad `\x{…` Go blames: up to the first character that is no digit.
+fn bad_hex(text: &str) -> usize {
+    match text.strip_prefix("\\x{") {
+        Some(body) => 3 + body.find(|c: char| !c.is_ascii_hexdigit()).map_or(body.len(), |at| at + 1),
+        None => 4,
+    }
 }
 
 /// `\0`, `\012`, `\123`; a single digit other than 0 would be a back-reference.
