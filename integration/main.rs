@@ -16,6 +16,7 @@ mod connection;
 mod crash;
 mod demo;
 mod endings;
+mod examples;
 mod groups;
 mod handover;
 mod harness;

@@ -24,11 +24,12 @@ use super::{
 /// What a case with containers needs of the machine.
 pub const NEEDS: &[Need] = &[Need::Root, Need::Mounts, Need::Busybox];
 
-/// Lays out what a container runtime gives, then becomes the program. `$0` is the root; behind it come user, group, the
-/// file that puts it under a limit of memory or nothing, three words for each mount, and behind `--` the command.
+/// Lays out what a container runtime gives, then becomes the program. `$0` is the root; behind it come user, group, more
+/// groups, the file that puts it under a limit of memory or nothing, three words for each mount, and behind `--` the
+/// command.
 const RUNTIME: &str = r#"
-root=$0 user=$1 group=$2
-[ -z "$3" ] || echo 0 >"$3"
+root=$0 user=$1 group=$2 groups=$3
+[ -z "$4" ] || echo 0 >"$4"
 mount --bind "$root" "$root"
 mount -o remount,bind,ro,nosuid,nodev "$root"
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
@@ -37,14 +38,14 @@ for device in null zero full random urandom; do
   : >"$root/dev/$device"
   mount --bind "/dev/$device" "$root/dev/$device"
 done
-shift 3
+shift 4
 while [ "$1" != -- ]; do
   mount --bind "$1" "$root$2"
   mount -o "remount,bind,nosuid,nodev,$3" "$root$2"
   shift 3
 done
 shift
-exec /usr/bin/setpriv --no-new-privs /usr/sbin/chroot --userspec="$user:$group" --groups= "$root" "$@"
+exec /usr/bin/setpriv --no-new-privs /usr/sbin/chroot --userspec="$user:$group" --groups="$groups" "$root" "$@"
 "#;
 
 /// How a mount is seen inside.
@@ -58,6 +59,7 @@ enum Access {
 pub struct Container {
     root: PathBuf,
     user: (u32, u32),
+    groups: Vec<u32>,
     mounts: Vec<(PathBuf, String, Access)>,
     env: BTreeMap<String, String>,
     memory: Option<PathBuf>,
@@ -75,6 +77,7 @@ impl Container {
         Self {
             root: root.to_owned(),
             user: (100, 1000),
+            groups: Vec::new(),
             mounts: Vec::new(),
             env: [("PATH".to_owned(), "/bin".to_owned())].into(),
             memory: None,
@@ -91,6 +94,12 @@ impl Container {
     /// Runs as this user and group.
     pub fn user(mut self, uid: u32, gid: u32) -> Self {
         self.user = (uid, gid);
+        self
+    }
+
+    /// As a member of this group, too, as `fsGroup` makes it.
+    pub fn in_group(mut self, gid: u32) -> Self {
+        self.groups.push(gid);
         self
     }
 
@@ -143,6 +152,8 @@ impl Container {
         args.extend(["/bin/sh", "-euc", RUNTIME].map(str::to_owned));
         args.push(self.root.display().to_string());
         args.extend([self.user.0, self.user.1].map(|id| id.to_string()));
+        let groups: Vec<String> = self.groups.iter().map(u32::to_string).collect();
+        args.push(groups.join(","));
         args.push(self.memory.as_ref().map(|path| path.display().to_string()).unwrap_or_default());
         for (folder, inside, access) in &self.mounts {
             let access = if *access == Access::Write { "rw" } else { "ro" };
@@ -206,6 +217,21 @@ impl Contained {
         args.extend([format!("--target={pid}"), format!("--setuid={uid}"), format!("--setgid={gid}")]);
         args.extend(command.iter().map(|&word| word.to_owned()));
         Run::program("env".into(), args).watched().finish()
+    }
+
+    /// Waits until process 1 runs this command line.
+    #[track_caller]
+    pub fn runs(&self, command: &[&str]) {
+        let path = format!("/proc/{}/cmdline", self.pid());
+        let wanted: String = command.iter().map(|word| format!("{word}\0")).collect();
+        eventually(&format!("process 1 to run {command:?}"), || {
+            (fs::read_to_string(&path).ok()? == wanted).then_some(())
+        });
+    }
+
+    /// Waits for its end.
+    pub fn wait(self) -> Finished {
+        self.runtime.wait()
     }
 
     /// Waits until it has printed this; returns the line.

@@ -5,6 +5,7 @@ pub mod canary;
 pub mod container;
 pub mod http;
 pub mod journal;
+pub mod kubelet;
 pub mod memory;
 pub mod names;
 pub mod needs;

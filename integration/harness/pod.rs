@@ -210,29 +210,46 @@ pub fn list(folder: &Path) -> Vec<String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests play the kubelet")]
-fn plain_write(path: &Path, contents: &str) {
+pub fn plain_write(path: &Path, contents: &str) {
     fs::write(path, contents).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests play the kubelet")]
-fn swap_link(fresh: &Path, link: &Path) {
+pub fn swap_link(fresh: &Path, link: &Path) {
     fs::rename(fresh, link).expect("a swap");
 }
 
 /// As the kubelet writes values: Go's `%q`.
-fn go_quoted(value: &str) -> String {
+pub fn go_quoted(value: &str) -> String {
     let mut quoted = String::from("\"");
     for c in value.chars() {
         match c {
             '"' => quoted.push_str("\\\""),
             '\\' => quoted.push_str("\\\\"),
+            '\u{7}' => quoted.push_str("\\a"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{c}' => quoted.push_str("\\f"),
             '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
             '\r' => quoted.push_str("\\r"),
-            c if c.is_control() => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c => quoted.push(c),
+            '\t' => quoted.push_str("\\t"),
+            '\u{b}' => quoted.push_str("\\v"),
+            '\0'..' ' | '\u{7f}' => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c if is_printable(c) => quoted.push(c),
+            c if u32::from(c) < 0x1_0000 => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push_str(&format!("\\U{:08x}", u32::from(c))),
         }
     }
     quoted.push('"');
     quoted
+}
+
+/// As `strconv.IsPrint` says, for what texts usually hold: blanks but the ASCII one, controls, format characters,
+/// private use and tags are not.
+fn is_printable(c: char) -> bool {
+    let invisible = matches!(
+        c,
+        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{e000}'..='\u{f8ff}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{10ffff}'
+    );
+    !(invisible || c.is_control() || (c.is_whitespace() && c != ' '))
 }
