@@ -14,6 +14,7 @@ pub mod process;
 pub mod relay;
 pub mod secure;
 pub mod server;
+pub mod way;
 
 use std::time::{Duration, Instant};
 

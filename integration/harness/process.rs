@@ -134,6 +134,29 @@ impl Run {
         run
     }
 
+    /// Bound by the rights of files, which root is not otherwise.
+    pub fn unprivileged(self) -> Self {
+        if !nix::unistd::geteuid().is_root() {
+            return self;
+        }
+        let flags = ["--bounding-set=-dac_override,-dac_read_search,-fowner", "--inh-caps=-all"];
+        self.through("/usr/bin/setpriv", &flags)
+    }
+
+    /// After this script, in a mount namespace of its own; the script ends in `"$0" "$@"` for the program itself.
+    /// Needs the right to mount.
+    pub fn mounted(self, script: &str) -> Self {
+        self.through("/usr/bin/unshare", &["--mount", "/bin/sh", "-c", script])
+    }
+
+    /// Started by another program, which gets these arguments first.
+    fn through(mut self, program: &str, before: &[&str]) -> Self {
+        let inner = std::mem::replace(&mut self.program, program.into()).display().to_string();
+        let before = before.iter().map(|arg| (*arg).to_owned()).chain([inner]);
+        self.args.splice(0..0, before.collect::<Vec<_>>());
+        self
+    }
+
     /// With this file instead of `/etc/resolv.conf`; needs the right to mount.
     pub fn resolv_conf(mut self, file: &str) -> Self {
         let program = std::mem::replace(&mut self.program, "/usr/bin/unshare".into()).display().to_string();

@@ -194,6 +194,7 @@ fn text(spec: &TemplateSpec) -> Result<String, Problem> {
         TemplateSource::Inline(text) => Ok(text.to_string()),
         TemplateSource::Default { .. } | TemplateSource::Formatted { .. } => Ok(String::new()),
         TemplateSource::File(path) => read(path).map_err(|why| {
+            let why = why.split(" (os error").next().unwrap_or_default();
             let problem = Problem::error(format!("can't read the template file {}: {why}", path.display()));
             problem
                 .at(spec.origin.clone())

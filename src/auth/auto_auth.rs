@@ -332,12 +332,20 @@ impl<S: Server> AutoAuth<S> {
             mount = self.config.mount_path,
             role = self.method.role(),
             namespace = self.config.namespace.as_ref().map(|namespace| namespace.as_str()),
-            jwt = claims.map(ToString::to_string),
+            jwt = self.shown_jwt(claims, &error),
             backoff = wait.map(|wait| format!("{wait:?}")),
             hint = error.hint(&self.method),
             "error authenticating"
         );
         if wait.is_some() { Ok(()) } else { Err(AutoAuthError::Login(error)) }
+    }
+
+    /// What the JWT says of itself, for the log; or that what was sent is none.
+    fn shown_jwt(&self, claims: Option<&Claims>, error: &LoginError) -> Option<String> {
+        let sends_jwt = matches!(self.method, Method::Kubernetes(_) | Method::Jwt(_));
+        let was_sent = matches!(error, LoginError::Vault(_));
+        let none = || "none: what the file holds is no JWT".to_owned();
+        claims.map(ToString::to_string).or_else(|| (sends_jwt && was_sent).then(none))
     }
 
     async fn renew(&mut self) {

@@ -168,8 +168,9 @@ impl Method {
     pub const fn refusal_hint(&self) -> &'static str {
         match self {
             Self::Kubernetes(_) => {
-                "compare the JWT with the role: bound service account names and namespaces, audience; and with the \
-                 mount: issuer, CA and host of its Kubernetes"
+                "compare the JWT with the role: bound service account names and namespaces, audience; with the mount: \
+                 whether it exists (a wrong path is refused alike), issuer, CA and host of its Kubernetes; and the \
+                 clocks of both sides"
             }
             Self::Jwt(_) => {
                 "compare the JWT with the role: bound audiences, subject and claims; and with the mount: issuer and keys"

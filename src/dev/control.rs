@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, State},
+    extract::{DefaultBodyLimit, Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -47,6 +47,8 @@ pub(super) fn router() -> Router<Shared> {
         .route("/standby", post(standby))
         .route("/ca", get(ca))
         .route("/certificate", post(certificate))
+        // A fault may answer with megabytes.
+        .layer(DefaultBodyLimit::max(super::http::MAX_BODY))
 }
 
 /// What is wrong with a control request.

@@ -25,7 +25,7 @@ use super::{
 };
 
 /// The longest body that is read, as the original's default.
-const MAX_BODY: usize = 32 * 1024 * 1024;
+pub(super) const MAX_BODY: usize = 32 * 1024 * 1024;
 
 /// Everything that the server serves.
 pub(super) fn router(shared: Shared) -> Router {

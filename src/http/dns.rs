@@ -131,6 +131,10 @@ impl Dns {
         let resolver = self.resolver().map_err(failed)?;
         match tokio::time::timeout(LOOKUP_TIMEOUT, resolver.lookup_ip(host)).await {
             Ok(Ok(found)) => Ok(found.iter().collect()),
+            Ok(Err(error)) if error.is_nx_domain() => Err(failed("there is no such name".to_owned())),
+            Ok(Err(error)) if error.is_no_records_found() => {
+                Err(failed("no name server knows an address of it".to_owned()))
+            }
             Ok(Err(error)) => Err(failed(error.to_string())),
             Err(_) => Err(failed(format!("no name server answered within {} s", LOOKUP_TIMEOUT.as_secs()))),
         }

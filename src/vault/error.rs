@@ -204,6 +204,9 @@ impl VaultError {
             Self::Sealed(_) => {
                 Some("the server has to be unsealed by its operators; this goes on by itself then")
             }
+            Self::Standby(_) => {
+                Some("the cluster has no active node just now; this goes on by itself when it has")
+            }
             Self::Invalid(answer) if answer.errors.iter().any(|text| text.contains("HTTPS server")) => {
                 Some("write https:// in the address")
             }
