@@ -14,7 +14,7 @@ use crate::harness::{
 };
 
 /// Where the kubelet puts the service account's token.
-const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+pub(super) const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// What differs between the injectors.
 pub(super) struct Injector {
@@ -283,16 +283,25 @@ fn the_bare_image_renders_from_annotations_and_says_that_it_has_no_shell() {
             .annotate("secret-volume-path", "/vault/secrets")
             .annotate("agent-inject-secret-db", "secret/data/db")
             .annotate("agent-inject-template-db", SHOW);
-        let init = |pod: &Pod| {
+        let bare = |pod: &Pod| {
             Container::at(&image("decant-bare"))
                 .read_only(&pod.path("podinfo"), "/etc/podinfo")
                 .read_only(&pod.path("serviceaccount"), SERVICE_ACCOUNT)
                 .shared(&pod.secrets(), "/vault/secrets")
                 .env("VAULT_LOG_LEVEL", "trace")
-                .finish(&["/bin/decant", "init"])
         };
+        let init = |pod: &Pod| bare(pod).finish(&["/bin/decant", "init"]);
         init(&pod).expect(0);
         assert_eq!(pod.rendered("db").as_ref(), Some(&password));
+
+        // A probe needs no shell either.
+        let sidecar = bare(&pod).empty_dir("/home/vault").env("HOME", "/home/vault");
+        let running = sidecar.start(&["/bin/decant", "sidecar"]);
+        eventually("a probe that says yes", || {
+            (running.exec(&["/bin/decant", "healthcheck"]).code == Some(0)).then_some(())
+        });
+        running.stop().expect(0);
+
         pod.annotate("agent-inject-command-db", "echo done");
         fs::remove_file(pod.secrets().join("db")).expect("the file");
         let ended = init(&pod).expect(6);

@@ -4,13 +4,14 @@ use std::fs;
 
 use serde_json::json;
 
-use super::injected::VAULT;
+use super::injected::SERVICE_ACCOUNT;
 use crate::harness::{
-    Pod, canary,
+    Container, Pod, canary,
     container::NEEDS,
     eventually,
     memory::MemoryLimit,
     needing,
+    pod::list,
     server::{Server, say},
 };
 
@@ -47,59 +48,74 @@ fn many() -> (Server, Pod, String) {
     (server, pod, large)
 }
 
-/// Most resident memory of a process so far, in bytes.
-fn peak_of(pid: i32) -> Option<u64> {
+/// Keeps 64 MiB in memory.
+const GREEDY: &str = "head -c 67108864 /dev/zero | tail -c 67108864 > /dev/null";
+
+/// Most resident memory of a process so far, and how much of it is not the program's own file. In bytes.
+fn resident(pid: i32) -> Option<(u64, u64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    };
+    let most = field("VmHWM:")?;
+    Some((most, most.saturating_sub(field("RssFile:")?)))
+}
+
+/// A pod's container under a limit, with its files in memory, so that they count.
+fn container(server: &Server, pod: &Pod, limit: Option<&MemoryLimit>) -> Container {
+    let container = Container::new()
+        .empty_dir("/home/vault")
+        .empty_dir("/vault/secrets")
+        .read_only(&pod.path("serviceaccount"), SERVICE_ACCOUNT)
+        .read_only(&pod.path("configs"), "/vault/configs")
+        .env("VAULT_ADDR", server.url())
+        // The log goes through pipes of this test, and its own text is none of the measurement.
+        .env("VAULT_LOG_LEVEL", "warn");
+    limit.into_iter().fold(container, Container::limited)
 }
 
 #[test]
 fn many_secrets_and_a_large_one_fit_into_128_and_into_16_mib() {
     needing(NEEDS, || {
         let (server, pod, large) = many();
+        let narrow = MemoryLimit::new(16 << 20);
+        if let Some(narrow) = &narrow {
+            // A limit that nothing enforces proves nothing.
+            let greedy = container(&server, &pod, Some(narrow)).finish(&["/bin/sh", "-c", GREEDY]);
+            assert_ne!(greedy.code, Some(0), "64 MiB fit into 16");
+        } else {
+            say(
+                "memory limits: there are no control groups here; what is resident is measured, and nothing enforces it",
+            );
+        }
+        drop(narrow);
         for mebibytes in [128_u64, 16] {
             let limit = MemoryLimit::new(mebibytes << 20);
-            let container = || {
-                let container = VAULT
-                    .container(&pod)
-                    .read_only(&pod.path("configs"), "/vault/configs")
-                    .env("VAULT_ADDR", server.url())
-                    // The log goes through pipes of this test, and its own text is none of the measurement.
-                    .env("VAULT_LOG_LEVEL", "warn");
-                limit.iter().fold(container, |container, limit| container.limited(limit))
-            };
+            let init = container(&server, &pod, limit.as_ref());
             let ended =
-                container().finish(&["/bin/sh", "-ec", "vault agent -config=/vault/configs/config-init.hcl"]);
+                init.finish(&["/bin/sh", "-ec", "vault agent -config=/vault/configs/config-init.hcl"]);
             assert_eq!(ended.code, Some(0), "init with {mebibytes} MiB: {}", ended.all());
-            assert_eq!(pod.listing().len(), SECRETS + 1);
-            assert!(pod.rendered("large").as_ref() == Some(&large), "the large secret is not what it was");
-            for name in pod.listing() {
-                fs::remove_file(pod.secrets().join(name)).expect("a file");
-            }
+            let secrets = init.outside("/vault/secrets");
+            assert_eq!(list(&secrets).len(), SECRETS + 1);
+            let rendered = fs::read_to_string(secrets.join("large")).expect("the large secret");
+            assert!(rendered == large, "the large secret is not what it was");
+            drop(init);
 
-            let running =
-                container().start(&["/bin/sh", "-ec", "vault agent -config=/vault/configs/config.hcl"]);
-            eventually("all files", || (pod.listing().len() == SECRETS + 1).then_some(()));
+            let sidecar = container(&server, &pod, limit.as_ref());
+            let running = sidecar.start(&["/bin/sh", "-ec", "vault agent -config=/vault/configs/config.hcl"]);
+            let secrets = sidecar.outside("/vault/secrets");
+            eventually("all files", || (list(&secrets).len() == SECRETS + 1).then_some(()));
             running.becomes("bin/decant");
-            let resident = peak_of(running.pid()).expect("a figure");
+            let (most, own) = resident(running.pid()).expect("figures");
             running.stop().expect(0);
-            let (peak, how) = match &limit {
-                Some(limit) => {
-                    (limit.peak().unwrap_or_default(), "with page cache and files, as a control group counts")
-                }
-                None => (
-                    resident,
-                    "resident, as measured: there are no control groups here, so nothing enforced it",
-                ),
-            };
+            let group = limit.as_ref().and_then(MemoryLimit::peak);
+            let group = group.map_or("not known".to_owned(), |peak| format!("{peak} bytes"));
             say(&format!(
-                "memory limit of {mebibytes} MiB, {SECRETS} secrets and one of {LARGE} bytes: peak {peak} bytes {how}; \
-                 resident at most {resident}"
+                "memory limit of {mebibytes} MiB, {SECRETS} secrets and one of {LARGE} bytes: the control group's peak, files \
+                 in memory included, is {group}; resident at most {most}, without the program's file {own}"
             ));
-            if limit.is_none() {
-                assert!(peak + (LARGE as u64) < mebibytes << 20, "more than the limit");
-            }
+            assert!(own < mebibytes << 20, "{own} bytes are more than {mebibytes} MiB");
         }
     });
 }

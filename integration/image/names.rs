@@ -99,5 +99,22 @@ fn a_foreign_c_librarys_configuration_is_never_followed() {
         let revoke = ["/bin/vault", "token", "revoke", "-address=http://vault.example:8200", "-self"];
         let ended = container(&address, &[]).env("VAULT_TOKEN", canary("token")).finish(&revoke).expect(2);
         assert!(ended.err.contains("vault.example"), "{}", ended.all());
+
+        // No command dies of a signal, whatever it says.
+        for command in [
+            "version",
+            "help",
+            "init -address=http://vault.example:8200",
+            "sidecar -address=http://vault.example:8200",
+            "token lookup -address=http://vault.example:8200",
+            "healthcheck",
+            "doctor",
+            "render",
+            "kv get x",
+        ] {
+            let words: Vec<&str> = ["/bin/decant"].into_iter().chain(command.split(' ')).collect();
+            let ended = container(&address, &[]).env("VAULT_TOKEN", canary("token")).finish(&words);
+            assert!(ended.code.is_some_and(|code| code < 126), "{command}: {}", ended.all());
+        }
     });
 }
