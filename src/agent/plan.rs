@@ -405,4 +405,6 @@ impl Plan {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

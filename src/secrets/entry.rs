@@ -211,8 +211,13 @@ impl Entry {
                 Effect::Nothing
             }
             Phase::Sleeping(..) if hangs_off_old && dead => self.fetch(),
-            Phase::Sleeping(at, next) if hangs_off_old && old_expires.is_some() => {
-                self.rest(at, next, policy)
+            // A failing fetch keeps its backoff: it is tried again anyway.
+            Phase::Sleeping(at, next) if hangs_off_old && old_expires.is_some() && self.failed.is_none() => {
+                match self.rest(at, next, policy) {
+                    // Nothing new, and the time may be just now.
+                    Effect::Sleep(until) if until == at => Effect::Nothing,
+                    sooner => sooner,
+                }
             }
             Phase::Sleeping(..) => Effect::Nothing,
         }
@@ -386,5 +391,7 @@ impl Entry {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

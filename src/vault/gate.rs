@@ -230,9 +230,8 @@ impl<P: Probe> Gate<P> {
     }
 
     async fn probe(&self) {
-        let mut probing = Probing { gate: self, done: false };
+        let probing = Probing(self);
         let result = self.0.upstream.probe().await;
-        probing.done = true;
         drop(probing);
         match result {
             Ok(()) => self.found(),
@@ -339,18 +338,13 @@ impl<P: Probe> Drop for Waiting<'_, P> {
     }
 }
 
-/// Hands the probe on when the task that had it is cancelled.
-struct Probing<'a, P: Probe> {
-    gate: &'a Gate<P>,
-    done: bool,
-}
+/// A probe that is out, until its answer is there or the task that had it is cancelled: then somebody else may ask.
+struct Probing<'a, P: Probe>(&'a Gate<P>);
 
 impl<P: Probe> Drop for Probing<'_, P> {
     fn drop(&mut self) {
-        if !self.done {
-            self.gate.lock().line.abandoned();
-            self.gate.notify();
-        }
+        self.0.lock().line.probed();
+        self.0.notify();
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     vault::path::VaultPath,
 };
 
-fn request(path: &str) -> SecretRequest {
+pub(super) fn request(path: &str) -> SecretRequest {
     let (path, params) = VaultPath::parse(path).unwrap();
     SecretRequest { auth: AuthId::default(), namespace: None, verb: Verb::Read, path, params }
 }
@@ -18,7 +18,7 @@ fn command(line: &str) -> ActionSpec {
     ActionSpec::Command { form: CommandForm::Shell(line.into()), timeout: None, env: Default::default() }
 }
 
-fn spec(name: &str, actions: &[&str], wait: Option<Wait>) -> Arc<TemplateSpec> {
+pub(super) fn spec(name: &str, actions: &[&str], wait: Option<Wait>) -> Arc<TemplateSpec> {
     Arc::new(TemplateSpec {
         origin: Origin::Default,
         source: TemplateSource::Inline("".into()),
@@ -48,11 +48,11 @@ fn uses(paths: &[&str]) -> BTreeSet<SecretRequest> {
     paths.iter().map(|path| request(path)).collect()
 }
 
-fn config(once: bool) -> PlanConfig {
+pub(super) fn config(once: bool) -> PlanConfig {
     PlanConfig { once, complete: true, exit_on_failure: true, retries: Some(2), sinks: false }
 }
 
-fn failing(path: &str, tries: u32, class: FailureClass) -> Event {
+pub(super) fn failing(path: &str, tries: u32, class: FailureClass) -> Event {
     let definite = if class.is_definite() { tries } else { 0 };
     failing_after(path, (tries, definite), class)
 }

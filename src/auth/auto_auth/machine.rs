@@ -200,7 +200,11 @@ impl Machine {
         self.step = match failure {
             RenewalFailure::InvalidToken | RenewalFailure::Over => return self.heal(now, unit),
             RenewalFailure::Denied if held.ttl.is_zero() => Step::Rest,
-            RenewalFailure::Denied => Step::Login((held.since + held.renewal.replace_at()).max(now + FLOOR)),
+            RenewalFailure::Denied => {
+                // The last renewal may have left less than there was before.
+                let left = held.renewal.replace_at().min(Renewal::new(held.ttl, unit).replace_at());
+                Step::Login((held.since + left).max(now + FLOOR))
+            }
             RenewalFailure::Later(wanted) => {
                 let next = now + wait.max(wanted.unwrap_or_default());
                 let last = held.since + held.ttl.saturating_sub(held.renewal.grace());
@@ -250,5 +254,7 @@ impl Machine {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::{chance::Chance, clock::Clock, secrets::schedule::Settings, vault::lifetime::Rules};
 
@@ -375,82 +373,6 @@ fn absurd_lifetimes_neither_spin_nor_panic() {
             let effect = bench.ok(leased(seconds, renewable));
             let Effect::Sleep(until) = effect else { panic!("{seconds}: {effect:?}") };
             assert!(until >= bench.now + FLOOR.mul_f64(0.5), "{seconds} {renewable}");
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Act {
-    Token(bool),
-    Ok(i64, bool),
-    Fail(FailureClass),
-    Due,
-    Refresh,
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    let class = prop::sample::select(vec![
-        FailureClass::Denied,
-        FailureClass::InvalidToken,
-        FailureClass::Missing,
-        FailureClass::Refused,
-        FailureClass::Busy,
-        FailureClass::Unreachable,
-    ]);
-    prop_oneof![
-        any::<bool>().prop_map(Act::Token),
-        (0..100_000_i64, any::<bool>()).prop_map(|(lease, renewable)| Act::Ok(lease, renewable)),
-        class.prop_map(Act::Fail),
-        Just(Act::Due),
-        Just(Act::Refresh),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
-
-    /// Any order of events: at most one request is out, nothing is lost, every sleep lies ahead.
-    #[test]
-    fn any_order_of_events_keeps_the_invariants(acts in prop::collection::vec(act(), 1..60)) {
-        let mut bench = Bench::new();
-        let (mut out, mut generation, mut had_good) = (false, 0, false);
-        for act in acts {
-            let answers = matches!(act, Act::Ok(..) | Act::Fail(_));
-            if answers && !out {
-                continue;
-            }
-            let effect = match act {
-                Act::Token(dead) => {
-                    generation += 1;
-                    bench.on(EntryEvent::Token { generation, dead, old_expires: None })
-                }
-                Act::Ok(lease, renewable) => {
-                    had_good = true;
-                    bench.ok(leased(lease, renewable))
-                }
-                Act::Fail(class) => bench.err(class),
-                Act::Due => {
-                    if let Some(at) = bench.entry.next_at() {
-                        bench.now = at.max(bench.now);
-                    }
-                    bench.on(EntryEvent::Due)
-                }
-                Act::Refresh => bench.on(EntryEvent::Refresh),
-            };
-            out &= !answers;
-            match effect {
-                Effect::Fetch { .. } | Effect::Renew(_) => {
-                    prop_assert!(!out, "a second request while one is out");
-                    prop_assert!(generation > 0, "a request without a token");
-                    out = true;
-                }
-                Effect::Sleep(until) => {
-                    prop_assert!(!out);
-                    prop_assert!(until > bench.now, "a timer in the past");
-                }
-                Effect::Park { .. } | Effect::Nothing => {}
-            }
-            prop_assert_eq!(bench.entry.good().is_some(), had_good);
         }
     }
 }

@@ -19,6 +19,8 @@ const RELAPSE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Line {
     outage: Option<Outage>,
+    /// A probe is out. It may outlive its outage, when somebody else gets through meanwhile.
+    probing: bool,
     /// When the last outage ended, and that outage; forgotten when a request gets through.
     ended: Option<(Instant, Outage)>,
     /// How many wait for the outage to end.
@@ -31,7 +33,6 @@ pub(super) struct Line {
 struct Outage {
     since: Instant,
     next_probe: Instant,
-    probing: bool,
     /// A request was cut; no probe has said yet whether that is an outage.
     suspected: bool,
     tries: u32,
@@ -41,7 +42,7 @@ struct Outage {
 impl Outage {
     fn new(now: Instant) -> Self {
         let backoff = ProbeBackoff::default();
-        Self { since: now, next_probe: now, probing: false, suspected: false, tries: 1, backoff }
+        Self { since: now, next_probe: now, suspected: false, tries: 1, backoff }
     }
 }
 
@@ -67,12 +68,12 @@ impl Line {
     }
 
     pub(super) fn verdict(&mut self, now: Instant) -> Verdict {
-        match &mut self.outage {
+        match &self.outage {
             None => Verdict::Go { window: self.window },
-            Some(outage) if outage.probing => Verdict::Wait,
+            Some(_) if self.probing => Verdict::Wait,
             Some(outage) if now < outage.next_probe => Verdict::Until(outage.next_probe),
-            Some(outage) => {
-                outage.probing = true;
+            Some(_) => {
+                self.probing = true;
                 Verdict::Probe
             }
         }
@@ -88,7 +89,6 @@ impl Line {
         let mut outage = relapse.map_or_else(|| Outage::new(now), |(_, outage)| outage);
         let wait = outage.backoff.next_wait(now.duration_since(outage.since));
         outage.next_probe = now + wait;
-        outage.probing = false;
         self.outage = Some(outage);
         Some(wait)
     }
@@ -116,7 +116,6 @@ impl Line {
         };
         let lasted = now.duration_since(outage.since);
         let wait = outage.backoff.next_wait(lasted);
-        outage.probing = false;
         outage.suspected = false;
         outage.tries = outage.tries.saturating_add(1);
         outage.next_probe = now + wait;
@@ -139,11 +138,9 @@ impl Line {
         Some(lasted)
     }
 
-    /// Who was to probe is gone; the next one does it.
-    pub(super) const fn abandoned(&mut self) {
-        if let Some(outage) = &mut self.outage {
-            outage.probing = false;
-        }
+    /// The probe has its answer, or who was to probe is gone; the next one is somebody's again.
+    pub(super) const fn probed(&mut self) {
+        self.probing = false;
     }
 }
 
@@ -179,6 +176,9 @@ impl Bucket {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -194,11 +194,13 @@ mod tests {
         let due = start + wait;
         assert_eq!(line.verdict(due), Verdict::Probe);
         assert_eq!(line.verdict(due), Verdict::Wait);
-        line.abandoned();
+        line.probed();
         assert_eq!(line.verdict(due), Verdict::Probe, "the next one takes over");
+        line.probed();
         let (tries, wait, lasted) = line.lost_again(due);
         assert_eq!((tries, lasted), (2, due - start));
         assert_eq!(line.verdict(due), Verdict::Until(due + wait));
+        line.probed();
         line.waiting = 1000;
         assert_eq!(line.found(due), Some(due - start));
         assert_eq!(line.verdict(due), Verdict::Go { window: SPREAD_MOST });
@@ -216,6 +218,7 @@ mod tests {
             waits.push(wait);
             now += wait;
             assert_eq!(line.verdict(now), Verdict::Probe);
+            line.probed();
             line.found(now);
         }
         assert!(waits[11] > Duration::from_secs(1), "{waits:?}");
@@ -238,6 +241,7 @@ mod tests {
             assert!(due - now < Duration::from_millis(200), "{:?}", due - now);
             now = due;
             assert_eq!(line.verdict(now), Verdict::Probe);
+            line.probed();
             assert_eq!(line.found(now), None, "it was no outage");
             assert_eq!(line.verdict(now), Verdict::Go { window: Duration::ZERO });
         }

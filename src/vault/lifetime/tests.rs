@@ -172,6 +172,36 @@ proptest! {
         }
     }
 
+    /// A server that extends up to a maximum, renewed as the rules say and each time a little late: there is always
+    /// a token, and few requests.
+    #[test]
+    fn renewals_never_let_a_lifetime_lapse_and_are_few(
+        ttl in 10_u64..100_000, most in 10_u64..1_000_000, dice in prop::collection::vec(0.0..1.0_f64, 64),
+        first in 0.0..1.0_f64,
+    ) {
+        let most = most.max(ttl).min(ttl * 40);
+        let mut renewal = Renewal::new(secs(ttl), dice[0]);
+        let (mut now, mut ends, mut waited, mut requests) = (Duration::ZERO, secs(ttl), renewal.first(first), 0_u32);
+        let mut units = dice.iter().cycle();
+        loop {
+            now += waited;
+            prop_assert!(now <= ends, "lapsed: renewed at {now:?}, ended at {ends:?}");
+            requests += 1;
+            // The server counts whole seconds and never beyond the maximum.
+            let returned = secs(ttl).min(secs(most).saturating_sub(now));
+            let returned = secs(returned.as_secs());
+            let unit = units.next().copied().unwrap_or(0.5);
+            match renewal.renewed(returned, waited, unit) {
+                Next::Renew(wait) => (waited, ends) = (wait, now + returned),
+                Next::Replace(wait) => {
+                    prop_assert!(wait <= returned, "replaced after the end");
+                    break;
+                }
+            }
+            prop_assert!(u64::from(requests) <= 4 + 3 * most / (2 * ttl) + 4, "{requests} renewals of {ttl} s in {most} s");
+        }
+    }
+
     #[test]
     fn a_reread_is_never_late_never_hot(lease in i64::MIN..=i64::MAX, unit in 0.0..1.0_f64, threshold in 0.1..0.9_f64) {
         let secret = Secret { lease_duration: lease, lease_id: "l".into(), ..Secret::default() };

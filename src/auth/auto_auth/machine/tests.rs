@@ -210,6 +210,16 @@ fn new_credentials_shorten_the_wait_after_a_refusal_but_not_to_nothing() {
     assert_eq!(machine.login_failed(LoginFailure::Refused, later, 0.0), Some(secs(256)));
 }
 
+#[test]
+fn a_renewal_that_is_denied_after_a_shorter_one_still_logs_in_before_the_end() {
+    let (mut machine, start) = machine(RULES);
+    machine.logged_in(token(3600, true), 1, start, 0.5);
+    machine.renewed(secs(1800), true, start + secs(600), 0.5);
+    machine.renewal_failed(RenewalFailure::Denied, start + secs(1000), 0.5);
+    let Step::Login(at) = machine.step() else { panic!("{:?}", machine.step()) };
+    assert!(at < start + secs(600 + 1800), "{:?}", at - start);
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Happening {
     Granted(u64, bool),
