@@ -6,10 +6,14 @@ use super::{
     tests::{config, failing, request, spec},
     *,
 };
-use crate::{clock::Clock, config::template::Wait, secrets::entry::FailureClass};
+use crate::{
+    clock::Clock,
+    config::template::{GroupSpec, Wait},
+    secrets::entry::FailureClass,
+};
 
 /// Requests that templates may use; the first ones are literal.
-const PATHS: [&str; 4] = ["kv/a", "kv/b", "kv/c", "kv/d"];
+const PATHS: [&str; 6] = ["kv/a", "kv/b", "kv/c", "kv/d", "kv/e", "kv/f"];
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -39,7 +43,7 @@ fn act() -> impl Strategy<Value = Act> {
     let end = end.prop_map(|(used, rendered, written)| End { used, rendered, written });
     prop_oneof![
         3 => (0..PATHS.len()).prop_map(Act::Changed),
-        1 => (0..4_usize).prop_map(Act::Stale),
+        1 => (0..PATHS.len()).prop_map(Act::Stale),
         1 => (0..PATHS.len(), 0..4_u32).prop_map(|(path, tries)| Act::Failing(path, tries)),
         4 => end.clone().prop_map(Act::Next),
         4 => end.prop_map(Act::Pass),
@@ -61,6 +65,8 @@ struct Watched {
     /// Files that are new and whose actions have not been asked for.
     new: BTreeSet<usize>,
     rendered: BTreeSet<usize>,
+    /// Templates whose last evaluation gave bytes that are not written yet.
+    ready: BTreeSet<usize>,
     running: usize,
     once: bool,
     ended: bool,
@@ -71,11 +77,17 @@ type Judgement = Result<(), TestCaseError>;
 impl Watched {
     fn new(once: bool, exit_on_failure: bool) -> Self {
         let quiet = Wait { min: Duration::from_secs(2), max: Duration::from_secs(8) };
+        let member = |name: &str| {
+            let group = Some(Arc::new(GroupSpec { name: "g".into(), atomic: false }));
+            Arc::new(TemplateSpec { group, ..(*spec(name, &["x"], None)).clone() })
+        };
         let specs = vec![
             spec("a", &["x"], None),
             spec("b", &["x", "y"], None),
             spec("c", &[], None),
             spec("d", &["z"], Some(quiet)),
+            member("e"),
+            member("f"),
         ];
         let templates = specs.iter().cloned().zip(PATHS).map(|(spec, path)| (spec, [request(path)].into()));
         let settings = PlanConfig { exit_on_failure, sinks: true, ..config(once) };
@@ -88,6 +100,7 @@ impl Watched {
             cause: BTreeSet::new(),
             new: BTreeSet::new(),
             rendered: BTreeSet::new(),
+            ready: BTreeSet::new(),
             running: 0,
             once,
             ended: false,
@@ -110,11 +123,11 @@ impl Watched {
         match act {
             Act::Changed(path) => {
                 let changed = request(PATHS[path]);
-                self.cause = self.plan.users(&changed).collect();
+                self.cause = self.plan.with_their_groups(self.plan.users(&changed));
                 self.feed(Event::Changed([changed].into()))
             }
             Act::Stale(index) => {
-                self.cause = [index].into();
+                self.cause = self.plan.with_their_groups([index].into_iter());
                 self.feed(Event::Stale(vec![index]))
             }
             Act::Failing(path, tries) => {
@@ -123,10 +136,18 @@ impl Watched {
             }
             Act::Next(end) => self.next(&end),
             Act::Pass(end) => {
-                while !self.asked.is_empty() {
-                    self.next(&end)?;
+                // A pass is over when its end leads to nothing more.
+                loop {
+                    while !self.asked.is_empty() {
+                        self.next(&end)?;
+                    }
+                    let effects = self.plan.on(Event::PassDone, self.now);
+                    let is_over = effects.is_empty();
+                    self.took(effects)?;
+                    if is_over || self.ended {
+                        break;
+                    }
                 }
-                self.feed(Event::PassDone)?;
                 prop_assert!(
                     self.ended || self.new.is_empty(),
                     "files without their actions: {:?}",
@@ -156,6 +177,11 @@ impl Watched {
         let message = || "it says why".to_owned();
         if !is_write {
             let used = end.used.iter().map(|path| request(PATHS[*path])).collect();
+            if end.rendered > 1 {
+                self.ready.insert(index)
+            } else {
+                self.ready.remove(&index)
+            };
             return self.feed(Event::Rendered(
                 index,
                 match end.rendered {
@@ -219,7 +245,22 @@ impl Watched {
                     prop_assert!(self.cause.contains(&index), "{index} has nothing to do with it");
                     self.asked.push((index, false));
                 }
-                Effect::Write(index) => self.asked.push((index, true)),
+                Effect::Write(index) => {
+                    prop_assert!(self.specs[index].group.is_none(), "{index} is written without its group");
+                    prop_assert!(self.ready.remove(&index), "{index} has no bytes");
+                    self.asked.push((index, true));
+                }
+                Effect::WriteGroup(members) => {
+                    prop_assert_eq!(&members, &[4, 5], "a part of the group");
+                    for index in members {
+                        prop_assert!(self.ready.remove(&index), "{index} has no bytes");
+                        self.asked.push((index, true));
+                    }
+                }
+                Effect::Discard(members) => {
+                    prop_assert!(members.len() < 2, "the whole group was there");
+                    self.ready.retain(|index| !members.contains(index));
+                }
                 Effect::Run(batch, _) => {
                     let new: Vec<usize> = std::mem::take(&mut self.new).into_iter().collect();
                     prop_assert_eq!(batch, new, "each new file's actions once, in template order");
