@@ -99,6 +99,7 @@ fn spec(case: &Map<String, Value>) -> TemplateSpec {
         function_denylist: texts("denylist"),
         sandbox_path: None,
         static_secret_render_interval: None,
+        lease_renewal_threshold: None,
     }
 }
 

@@ -26,6 +26,7 @@ fn template(name: &str, actions: Vec<ActionSpec>) -> TemplateSpec {
         function_denylist: Vec::new(),
         sandbox_path: None,
         static_secret_render_interval: None,
+        lease_renewal_threshold: None,
     }
 }
 

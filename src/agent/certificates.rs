@@ -44,5 +44,5 @@ pub(super) fn wanted(
             (request.clone(), Places { files, key, authority })
         })
         .collect();
-    Wanted { requests, places }
+    Wanted { requests, places, ..Wanted::default() }
 }

@@ -15,6 +15,7 @@ pub mod readiness;
 pub mod reconcile;
 pub mod report;
 mod revoke;
+mod rhythm;
 pub mod status;
 pub mod tasks;
 pub mod upstream;

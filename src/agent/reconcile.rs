@@ -24,6 +24,7 @@ use super::{
     plan::Plan,
     readiness::Readiness,
     report::Reporter,
+    rhythm,
     status::StatusLine,
 };
 use crate::{
@@ -37,6 +38,7 @@ use crate::{
     },
     status::{Ask, Report},
     template::{Identity, Render, Template, error::TemplateError},
+    vault::lifetime::Rules,
     watch::Watch,
 };
 
@@ -50,6 +52,8 @@ pub struct Reconcile {
     pub snapshot: watch::Receiver<Snapshot>,
     /// Tells the store what is needed.
     pub wants: mpsc::Sender<Wanted>,
+    /// Refresh rules of the run.
+    pub rules: Rules,
     /// Whose requests the templates make.
     pub identity: Identity,
     /// What templates see besides secrets.
@@ -212,7 +216,9 @@ impl Running {
                     continue;
                 }
                 Effect::Want(requests) => {
-                    let wanted = certificates::wanted(requests, &self.parts.plan, &self.parts.templates);
+                    let (plan, templates) = (&self.parts.plan, &self.parts.templates);
+                    let rules = rhythm::own(&requests, plan, templates, &self.parts.rules);
+                    let wanted = Wanted { rules, ..certificates::wanted(requests, plan, templates) };
                     if self.parts.wants.send(wanted).await.is_err() {
                         return Some(Outcome::Internal("the secret store ended unasked".into()));
                     }

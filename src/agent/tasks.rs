@@ -80,6 +80,7 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
         plan: parts.plan,
         snapshot: store_handle.snapshot,
         wants: store_handle.wants,
+        rules: parts.settings.rules,
         identity: parts.identity,
         world: parts.world,
         command_env: parts.command_env,

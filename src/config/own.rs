@@ -169,6 +169,32 @@ pub static FAMILIES: &[Family] = &[
         }),
     },
     Family {
+        annotation: "decant/static-secret-render-interval-",
+        key: "template.static_secret_render_interval",
+        takes: "duration",
+        of: "secret",
+        doc: "How often a secret without a lifetime is read anew for this template. Where several templates use one \
+              secret, the shortest counts.",
+        place: Place::Template(|template, text, origin| {
+            let value = units::duration(text).map_err(|error| error.to_string())?;
+            template.static_secret_render_interval = Some(Sourced::new(value, origin));
+            Ok(())
+        }),
+    },
+    Family {
+        annotation: "decant/lease-renewal-threshold-",
+        key: "template.lease_renewal_threshold",
+        takes: "number",
+        of: "secret",
+        doc: "Share of its lifetime after which a secret that can't be renewed is read anew for this template, and a \
+              certificate issued anew. Where several templates use one secret, the lowest counts.",
+        place: Place::Template(|template, text, origin| {
+            let value = text.trim().parse().map_err(|_| "a number, for instance 0.75".to_owned())?;
+            template.lease_renewal_threshold = Some(Sourced::new(value, origin));
+            Ok(())
+        }),
+    },
+    Family {
         annotation: "decant/group-",
         key: "template.change_group",
         takes: "text",

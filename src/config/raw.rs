@@ -230,6 +230,8 @@ pub struct RawTemplate {
     pub sandbox_path: Said<String>,
     /// Refresh interval for secrets without a lease.
     pub static_secret_render_interval: Said<Duration>,
+    /// Share of a lease after which secrets that can't be renewed are read anew.
+    pub lease_renewal_threshold: Said<f64>,
 }
 
 /// A default form and the secret as the annotation names it.
@@ -272,6 +274,7 @@ impl RawTemplate {
             function_denylist: Vec::new(),
             sandbox_path: None,
             static_secret_render_interval: None,
+            lease_renewal_threshold: None,
         }
     }
 }

@@ -46,6 +46,8 @@ pub struct TemplateSpec {
     pub sandbox_path: Option<PathBuf>,
     /// Own refresh interval for secrets without a lease; `None`: the global one.
     pub static_secret_render_interval: Option<Duration>,
+    /// Own share of a lease after which secrets that can't be renewed are read anew; `None`: the global one.
+    pub lease_renewal_threshold: Option<f64>,
 }
 
 /// Where a template's text comes from.

@@ -143,9 +143,9 @@ impl Core {
             Engine::Database(database) => {
                 let (answer, lease) = database.handle(&visit, &caller.token.spec.display_name)?;
                 let Some(spec) = lease else { return Ok(answer) };
-                let (lease, warning) = self.leases.insert(&call.path, &caller.token.id, &spec, now);
+                let (lease, granted, warning) = self.leases.insert(&call.path, &caller.token, &spec, now);
                 database.leased(&lease.id, &call.path);
-                let answer = answer.leased(lease.id, now.until(lease.expires), spec.renewable);
+                let answer = answer.leased(lease.id, granted, spec.renewable);
                 Ok(warning.into_iter().fold(answer, Answer::warn))
             }
             Engine::Core => Err(Refusal::unsupported_path()),

@@ -13,6 +13,7 @@ use super::{
     folder,
     lease::LeaseSpec,
     lifetime::Limits,
+    static_role::StaticRoles,
 };
 
 /// One database mount.
@@ -20,6 +21,7 @@ use super::{
 pub(super) struct Database {
     connections: BTreeMap<String, Fields>,
     roles: BTreeMap<String, Role>,
+    static_roles: StaticRoles,
     /// The users that exist now, by lease id.
     users: BTreeMap<String, String>,
 }
@@ -38,6 +40,7 @@ impl Database {
     pub(super) fn exists(&self, path: &str) -> bool {
         match path.split_once('/') {
             Some(("roles", name)) => self.roles.contains_key(name),
+            Some(("static-roles", name)) => self.static_roles.contains(name),
             Some(("config", name)) => self.connections.contains_key(name),
             _ => true,
         }
@@ -55,6 +58,9 @@ impl Database {
                 return self
                     .credentials(name, display_name, visit)
                     .map(|(answer, lease)| (answer, Some(lease)));
+            }
+            ("static-roles" | "static-creds" | "rotate-role", _) => {
+                return self.handle_static(section, name, visit).map(|answer| (answer, None));
             }
             ("creds" | "config" | "roles", Operation::List) | ("config" | "roles", _) => {}
             ("creds", _) => return Err(Refusal::unsupported_operation()),
@@ -83,6 +89,30 @@ impl Database {
         answer.map(|answer| (answer, None))
     }
 
+    fn handle_static(&mut self, section: &str, name: &str, visit: &Visit<'_>) -> Outcome {
+        match (section, visit.operation) {
+            ("static-roles", Operation::Write) if self.roles.contains_key(name) => {
+                Err(Refusal::bad("Role and Static Role names must be unique"))
+            }
+            ("static-roles", Operation::Write) => {
+                let connection = visit.fields.text("db_name");
+                if !connection.is_empty() {
+                    self.allowed(&connection, name)?;
+                }
+                self.static_roles.handle_role(name, visit)
+            }
+            ("static-roles", _) => self.static_roles.handle_role(name, visit),
+            ("static-creds", Operation::Read) => {
+                if let Some(connection) = self.static_roles.connection(name) {
+                    self.allowed(connection, name)?;
+                }
+                self.static_roles.credentials(name, visit.now)
+            }
+            ("rotate-role", Operation::Write) => self.static_roles.rotate(name, visit.now),
+            _ => Err(Refusal::unsupported_operation()),
+        }
+    }
+
     /// Remembers whose user a lease is.
     pub(super) fn leased(&mut self, lease: &str, path: &str) {
         self.users.insert(lease.to_owned(), path.to_owned());
@@ -100,20 +130,7 @@ impl Database {
         visit: &Visit<'_>,
     ) -> Result<(Answer, LeaseSpec), Refusal> {
         let role = self.roles.get(name).ok_or_else(|| Refusal::bad(format!("unknown role: {name}")))?;
-        let missing = || {
-            Refusal::new(
-                500,
-                list_of_errors(&format!(
-                    "failed to find entry for connection with name: {:?}",
-                    role.connection
-                )),
-            )
-        };
-        let connection = self.connections.get(&role.connection).ok_or_else(missing)?;
-        let allowed = connection.list("allowed_roles");
-        if !allowed.iter().any(|role| role == "*" || role == name) {
-            return Err(Refusal::new(500, list_of_errors(&format!("{name:?} is not an allowed role"))));
-        }
+        self.allowed(&role.connection, name)?;
         let short = |text: &str| text.chars().take(8).collect::<String>();
         let username = format!(
             "v-{}-{}-{}-{}",
@@ -125,6 +142,19 @@ impl Database {
         let password = format!("{}-{}", random_text::<8>(), random_text::<11>());
         let answer = Answer::data(&json!({"password": password, "username": username}))?;
         Ok((answer, LeaseSpec { limits: role.limits, renewable: true }))
+    }
+
+    /// Whether the connection is there, and for this role.
+    fn allowed(&self, connection: &str, role: &str) -> Result<(), Refusal> {
+        let missing = || {
+            let message = format!("failed to find entry for connection with name: {connection:?}");
+            Refusal::new(500, list_of_errors(&message))
+        };
+        let allowed = self.connections.get(connection).ok_or_else(missing)?.list("allowed_roles");
+        if allowed.iter().any(|known| known == "*" || known == role) {
+            return Ok(());
+        }
+        Err(Refusal::new(500, list_of_errors(&format!("{role:?} is not an allowed role"))))
     }
 
     fn read_connection(&self, name: &str) -> Outcome {

@@ -11,6 +11,7 @@ use super::{
     answer::{Refusal, random_text},
     lifetime::Limits,
     moment::Moment,
+    token::Token,
 };
 
 /// One lease.
@@ -26,6 +27,8 @@ pub(super) struct Lease {
     pub(super) last_renewal: Option<Moment>,
     pub(super) limits: Limits,
     pub(super) renewable: bool,
+    /// The end of its batch token, beyond which no renewal goes.
+    pub(super) latest: Option<Moment>,
 }
 
 /// All living leases.
@@ -43,27 +46,32 @@ pub(super) struct LeaseSpec {
 }
 
 impl Leases {
+    /// A new lease, the lifetime that the answer names, and a warning. As in the original, a lease of a batch token
+    /// ends with it, though the answer names the time that it was asked for.
     pub(super) fn insert(
         &mut self,
         path: &str,
-        token: &str,
+        token: &Token,
         spec: &LeaseSpec,
         now: Moment,
-    ) -> (Lease, Option<String>) {
+    ) -> (Lease, Duration, Option<String>) {
         let (granted, warning) = spec.limits.first(now);
+        let latest = token.expires.filter(|_| token.spec.batch);
+        let end = now.plus(granted);
         let lease = Lease {
             id: format!("{path}/{}", random_text::<24>()),
             path: path.to_owned(),
-            token: token.to_owned(),
+            token: token.id.clone(),
             issued: now,
-            expires: now.plus(granted),
+            latest,
+            expires: latest.map_or(end, |latest| latest.min(end)),
             last_renewal: None,
             limits: spec.limits,
             renewable: spec.renewable,
         };
         self.due.insert((lease.expires, lease.id.clone()));
         self.by_id.insert(lease.id.clone(), lease.clone());
-        (lease, warning)
+        (lease, granted, warning)
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Lease> {
@@ -86,6 +94,7 @@ impl Leases {
             )
         };
         let (granted, warning) = lease.limits.grant(asked, lease.issued, now).ok_or_else(past)?;
+        let granted = lease.latest.map_or(granted, |latest| granted.min(now.until(latest)));
         self.due.remove(&(lease.expires, lease.id.clone()));
         lease.expires = now.plus(granted);
         lease.last_renewal = Some(now);

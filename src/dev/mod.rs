@@ -43,6 +43,7 @@ mod policy_text;
 mod role;
 mod secret_id;
 mod shared;
+mod static_role;
 mod status;
 mod sys;
 #[cfg(test)]

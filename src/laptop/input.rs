@@ -257,6 +257,7 @@ fn bare(path: &Path, how: How<'_>) -> Unit {
         function_denylist: Vec::new(),
         sandbox_path: None,
         static_secret_render_interval: None,
+        lease_renewal_threshold: None,
     };
     let found = resolve::for_templates(Raw::default(), how.flags.clone(), how.environment);
     unit(path, found.map(|config| Config { templates: vec![Arc::new(spec)], ..config }))

@@ -7,7 +7,10 @@ use std::{
 
 use super::pki::Places;
 pub use crate::auth::AuthId;
-use crate::vault::path::{Namespace, Params, VaultPath};
+use crate::vault::{
+    lifetime::Rules,
+    path::{Namespace, Params, VaultPath},
+};
 
 /// What is done with the path.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,10 +70,12 @@ pub struct Wanted {
     /// Where the templates of an issued certificate keep it. Data beside the key: requests stay one, wherever their
     /// answers are written.
     pub places: BTreeMap<SecretRequest, Places>,
+    /// Refresh rules of requests for which those of the run don't count.
+    pub rules: BTreeMap<SecretRequest, Rules>,
 }
 
 impl From<BTreeSet<SecretRequest>> for Wanted {
     fn from(requests: BTreeSet<SecretRequest>) -> Self {
-        Self { requests, places: BTreeMap::new() }
+        Self { requests, ..Self::default() }
     }
 }

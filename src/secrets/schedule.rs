@@ -47,6 +47,7 @@ pub struct Policy<'a> {
     /// Monotonic time of the event.
     pub now: Instant,
     settings: &'a Settings,
+    rules: Rules,
     wall: u64,
     chance: &'a Chance,
 }
@@ -54,7 +55,12 @@ pub struct Policy<'a> {
 impl<'a> Policy<'a> {
     /// The policy for an event that happens now.
     pub fn new(settings: &'a Settings, clock: Clock, chance: &'a Chance) -> Self {
-        Self { now: clock.now(), settings, wall: clock.unix_seconds(), chance }
+        Self { now: clock.now(), settings, rules: settings.rules, wall: clock.unix_seconds(), chance }
+    }
+
+    /// With other refresh rules than those of the run.
+    pub fn by(self, own: Option<Rules>) -> Self {
+        Self { rules: own.unwrap_or(self.rules), ..self }
     }
 
     /// The refresh rule for an answer.
@@ -63,13 +69,13 @@ impl<'a> Policy<'a> {
             return self.reissue(secret).map_or(Refresh::Retry, Refresh::Reread);
         }
         let kind = if matches!(verb, Verb::List) { Kind::List } else { kind };
-        lifetime::refresh(secret, kind, &self.settings.rules, self.wall, self.chance.unit())
+        lifetime::refresh(secret, kind, &self.rules, self.wall, self.chance.unit())
     }
 
     /// When a certificate is replaced; `None` when it should have been already.
     fn reissue(&self, secret: &Secret) -> Option<Duration> {
         let (from, to) = pki::validity(secret)?;
-        lifetime::certificate_refresh(from, to, self.settings.rules.threshold, self.wall, self.chance.unit())
+        lifetime::certificate_refresh(from, to, self.rules.threshold, self.wall, self.chance.unit())
     }
 
     /// Why an answer that [`Policy::refresh`] wants retried can't be used, for the user.
@@ -116,7 +122,7 @@ impl<'a> Policy<'a> {
 
     /// When to read something anew that lives for `lifetime` and can't be renewed.
     pub fn share_of(&mut self, lifetime: Duration) -> Duration {
-        lifetime.mul_f64(0.1f64.mul_add(self.chance.unit(), 0.85)).max(FLOOR)
+        lifetime::share(lifetime, self.rules.threshold, self.chance.unit())
     }
 
     /// A number in [0, 1).

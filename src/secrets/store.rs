@@ -1,6 +1,7 @@
 //! The one task that owns all requests: one timer queue, bounded fetches, the last good answers as a snapshot.
 
 mod hand_over;
+mod note;
 mod views;
 
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
@@ -8,7 +9,7 @@ use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::time::{DelayQueue, delay_queue::Key};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::{
     entry::{Answer, Effect, Entry, EntryEvent, Failure, FailureClass},
@@ -26,7 +27,7 @@ use crate::{
     chance::Chance,
     clock::Clock,
     vault::{
-        lifetime::{self, Kind},
+        lifetime::{Kind, Rules},
         secret::Secret,
     },
 };
@@ -100,6 +101,8 @@ struct Slot {
     serial: u64,
     /// Where a certificate may be on disk.
     places: Places,
+    /// Refresh rules, when they aren't those of the run.
+    rules: Option<Rules>,
 }
 
 #[derive(Clone, Copy)]
@@ -177,7 +180,7 @@ impl<F: Fetch> Store<F> {
     }
 
     fn want(&mut self, wanted: Wanted) {
-        let Wanted { requests: wanted, mut places } = wanted;
+        let Wanted { requests: wanted, mut places, mut rules } = wanted;
         let gone: Vec<SecretRequest> =
             self.slots.keys().filter(|request| !wanted.contains(*request)).cloned().collect();
         for request in &gone {
@@ -198,11 +201,13 @@ impl<F: Fetch> Store<F> {
         for request in wanted {
             if let Some(slot) = self.slots.get_mut(&request) {
                 slot.places = places.remove(&request).unwrap_or_default();
+                slot.rules = rules.remove(&request);
                 continue;
             }
             self.serial += 1;
             let places = places.remove(&request).unwrap_or_default();
-            let slot = Slot { entry: Entry::new(), timer: None, serial: self.serial, places };
+            let rules = rules.remove(&request);
+            let slot = Slot { entry: Entry::new(), timer: None, serial: self.serial, places, rules };
             self.slots.insert(request.clone(), slot);
             fresh.push(request);
         }
@@ -253,7 +258,7 @@ impl<F: Fetch> Store<F> {
         for (request, serial, result) in landed {
             let Some(slot) = self.slots.get(&request).filter(|slot| slot.serial == serial) else { continue };
             let (is_renewal, succeeded) = (slot.entry.is_renewing(), result.is_ok());
-            note(&request, &result, is_renewal);
+            note::landed(&request, &result, is_renewal);
             stirs |= is_renewal && succeeded;
             failures += u64::from(!succeeded);
             let result = result.map_err(|failure| self.judged(failure, is_renewal));
@@ -290,7 +295,7 @@ impl<F: Fetch> Store<F> {
 
     fn feed(&mut self, request: &SecretRequest, event: EntryEvent) {
         let Some(slot) = self.slots.get_mut(request) else { return };
-        let mut policy = Policy::new(&self.settings, self.clock, &self.chance);
+        let mut policy = Policy::new(&self.settings, self.clock, &self.chance).by(slot.rules);
         let effect = slot.entry.on(event, &request.verb, &mut policy);
         self.carry_out(request, effect);
     }
@@ -335,7 +340,8 @@ impl<F: Fetch> Store<F> {
     fn on_disk(&self, request: &SecretRequest) -> Option<Answer> {
         let (Verb::Issue(fields), Some(slot)) = (&request.verb, self.slots.get(request)) else { return None };
         let now = self.clock.unix_seconds();
-        let secret = kept::certificate(&slot.places, fields, self.settings.rules.threshold, now)?;
+        let threshold = slot.rules.unwrap_or(self.settings.rules).threshold;
+        let secret = kept::certificate(&slot.places, fields, threshold, now)?;
         let token = self.current.map_or(0, |current| current.generation);
         Some(Answer { secret: Arc::new(secret), kind: Kind::Other, token })
     }
@@ -374,26 +380,6 @@ fn same_meaning(a: &Secret, b: &Secret) -> bool {
         && a.warnings == b.warnings
         && a.auth == b.auth
         && a.wrap_info == b.wrap_info
-}
-
-fn note(request: &SecretRequest, result: &Result<Answer, Failure>, renewal: bool) {
-    match result {
-        Ok(Answer { secret, .. }) if renewal => {
-            let left = lifetime::lease_duration(secret).as_secs();
-            info!(target: "agent.store", %request, left, "renewed the lease");
-        }
-        Ok(Answer { secret, .. }) if secret.lease_id.is_empty() => {
-            debug!(target: "agent.store", %request, "secret is here")
-        }
-        Ok(Answer { secret, .. }) => info!(
-            target: "agent.store", %request, lease_duration = secret.lease_duration, renewable = secret.renewable,
-            "leased secret is here"
-        ),
-        Err(failure) if failure.class == FailureClass::Unreachable => {
-            debug!(target: "agent.store", %request, error = %failure.message, "no answer");
-        }
-        Err(failure) => warn!(target: "agent.store", %request, error = %failure.message, "request failed"),
-    }
 }
 
 #[cfg(test)]

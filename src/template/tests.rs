@@ -51,6 +51,7 @@ fn spec() -> TemplateSpec {
         function_denylist: Vec::new(),
         sandbox_path: None,
         static_secret_render_interval: None,
+        lease_renewal_threshold: None,
     }
 }
 

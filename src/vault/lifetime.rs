@@ -171,7 +171,9 @@ fn by_data(secret: &Secret, now: u64, factor: f64) -> Option<Refresh> {
     {
         return Some(Refresh::Reread(scaled(seconds(ttl) + ROTATION_SLACK, factor)));
     }
-    if data.get("rotation_period").is_some()
+    // The original polls a role with a schedule as if it had no lifetime, though the answer names it all the same.
+    let scheduled = data.get("rotation_schedule").is_some() && data.get("last_vault_rotation").is_some();
+    if (scheduled || data.get("rotation_period").is_some())
         && let Some(ttl) = number("ttl")
     {
         return Some(if ttl > 0 { Refresh::Reread(seconds(ttl) + ROTATION_SLACK) } else { Refresh::Retry });
@@ -210,6 +212,12 @@ pub fn certificate_refresh(
     }
     let spread = jittered(threshold, CERTIFICATE_JITTER, unit);
     Some(bounded(certificate_due(not_before, not_after, spread, now)))
+}
+
+/// When to read something anew that lives for `lifetime` and can't be renewed: around `threshold` of it, `unit` in
+/// [0, 1) places the jitter.
+pub fn share(lifetime: Duration, threshold: f64, unit: f64) -> Duration {
+    scaled(lifetime, factor(threshold, unit))
 }
 
 fn factor(threshold: f64, unit: f64) -> f64 {

@@ -41,6 +41,7 @@ pub(super) fn spec(name: &str, actions: &[&str], wait: Option<Wait>) -> Arc<Temp
         function_denylist: Vec::new(),
         sandbox_path: None,
         static_secret_render_interval: None,
+        lease_renewal_threshold: None,
     })
 }
 

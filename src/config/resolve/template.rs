@@ -75,6 +75,10 @@ fn resolve(raw: &RawTemplate, partials: &Said<String>, findings: &mut Findings) 
             .as_ref()
             .map(|said| said.value)
             .filter(|interval| !interval.is_zero()),
+        lease_renewal_threshold: raw
+            .lease_renewal_threshold
+            .as_ref()
+            .and_then(|said| share("template.lease_renewal_threshold", said, findings)),
     })
 }
 
@@ -230,11 +234,16 @@ pub(super) fn resolve_config(raw: &RawTemplateConfig, findings: &mut Findings) -
 
 fn threshold(raw: &RawTemplateConfig, findings: &mut Findings) -> f64 {
     let Some(said) = &raw.lease_renewal_threshold else { return RENEWAL_THRESHOLD };
+    share("template_config.lease_renewal_threshold", said, findings).unwrap_or(RENEWAL_THRESHOLD)
+}
+
+/// A share of a lifetime; one that is none is warned about.
+fn share(key: &str, said: &Sourced<f64>, findings: &mut Findings) -> Option<f64> {
     if said.value > 0.0 && said.value <= 1.0 {
-        return said.value;
+        return Some(said.value);
     }
-    let what =
-        format!("`template_config.lease_renewal_threshold` is {}, so {RENEWAL_THRESHOLD} counts", said.value);
+    let default = if key.starts_with("template_config") { "0.9" } else { "the global one" };
+    let what = format!("`{key}` is {}, so {default} counts", said.value);
     findings.warn(&said.origin, Problem::warning(what).expected("more than 0, at most 1"));
-    RENEWAL_THRESHOLD
+    None
 }

@@ -217,6 +217,7 @@ pub(super) static TEMPLATE: Schema = Schema {
         "left_delimiter",
         "right_delimiter",
         "sandbox_path",
+        "lease_renewal_threshold",
         "wait",
         "function_denylist",
         "function_blacklist",

@@ -66,6 +66,7 @@ fn read(cx: &mut Context<'_>, block: &Block<'_>) -> RawTemplate {
     raw.function_denylist.extend(block.texts(cx, "function_blacklist"));
     raw.sandbox_path = block.text(cx, "sandbox_path");
     raw.static_secret_render_interval = duration(cx, block, "static_secret_render_interval");
+    raw.lease_renewal_threshold = block.float(cx, "lease_renewal_threshold");
     command(cx, block, &mut raw);
     raw.change_group = block.text(cx, "change_group").filter(|said| !said.value.is_empty());
     raw.on_change = on_change::read(cx, block);

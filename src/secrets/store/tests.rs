@@ -290,6 +290,7 @@ async fn a_good_certificate_on_disk_needs_no_request_until_it_is_due() {
     };
     let places = Places { files: [file].into(), key: true, authority: false };
     let wanted = Wanted {
+        rules: Default::default(),
         requests: [issue("a"), issue("b")].into(),
         places: [(issue("a"), places.clone()), (issue("b"), places)].into(),
     };

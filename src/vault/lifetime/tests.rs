@@ -46,8 +46,11 @@ fn the_refresh_table_row_by_row() {
     assert_eq!(reread(role, 0.0), Refresh::Reread(secs(21)), "static roles: exact, no jitter");
     assert_eq!(reread(role, 1.0), Refresh::Reread(secs(21)));
     assert_eq!(reread(r#"{"data":{"rotation_period":60,"ttl":0}}"#, 0.5), Refresh::Retry);
-    let schedule = r#"{"data":{"rotation_schedule":"0 0 * * *","ttl":20}}"#;
-    assert_eq!(reread(schedule, 0.5), Refresh::Reread(secs(270)), "not recognised, polls");
+    let schedule =
+        r#"{"data":{"rotation_schedule":"0 0 * * *","last_vault_rotation":"2026-01-01T00:00:00Z","ttl":20}}"#;
+    assert_eq!(reread(schedule, 0.5), Refresh::Reread(secs(21)), "with a schedule as with a period");
+    let other = r#"{"data":{"rotation_schedule":"0 0 * * *","ttl":20}}"#;
+    assert_eq!(reread(other, 0.5), Refresh::Reread(secs(270)), "somebody's own data");
 
     let login = r#"{"lease_duration":5,"auth":{"client_token":"t","lease_duration":50,"renewable":true}}"#;
     assert_eq!(reread(login, 0.5), Refresh::Renew(secs(50)), "the token's TTL beats the lease's");
