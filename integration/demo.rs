@@ -14,16 +14,18 @@ use nix::{
 use super::harness::process::full_binary;
 
 /// A word of each headline.
-const HEADLINES: [&str; 9] = [
-    "1/9 A Vault starts",
-    "2/9 A pod's folders",
-    "3/9 `decant init`",
-    "4/9 `decant sidecar`",
-    "5/9 Somebody rotates",
-    "6/9 The database user",
-    "7/9 No renewal",
-    "8/9 Somebody breaks",
-    "9/9 The pod ends",
+const HEADLINES: [&str; 11] = [
+    "1/11 A Vault starts",
+    "2/11 A pod's folders",
+    "3/11 `decant init`",
+    "4/11 `decant sidecar`",
+    "5/11 How is it?",
+    "6/11 Somebody rotates",
+    "7/11 The database user",
+    "8/11 No renewal",
+    "9/11 The certificate",
+    "10/11 Somebody breaks",
+    "11/11 The pod ends",
 ];
 
 /// Temporary files go there, where the demo doesn't find a folder in memory; settings of the user's must not matter.
@@ -59,8 +61,8 @@ fn the_demo_holds_from_the_first_step_to_the_last() {
         let at = rest.find(headline).unwrap_or_else(|| panic!("no {headline:?}, or not in order:\n{out}"));
         rest = &rest[at..];
     }
-    assert!(rest.contains("All 9 steps held"), "{out}");
-    assert_eq!(out.matches("✓").count(), 11, "{out}");
+    assert!(rest.contains("All 11 steps held"), "{out}");
+    assert_eq!(out.matches("✓").count(), 13, "{out}");
     assert!(!out.contains('\x1b'), "colours without a terminal:\n{out}");
     assert!(out.contains("map has no entry for key \"port\"") && out.contains("^\n"), "{out}");
     assert!(!folder(&out).unwrap().exists(), "the pod's folder is still there:\n{out}");
@@ -75,7 +77,7 @@ fn a_demo_that_is_interrupted_says_so_and_leaves_nothing() {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut out = String::new();
     // The sidecar runs from here on.
-    while !out.contains("5/9") {
+    while !out.contains("6/11") {
         assert!(stdout.read_line(&mut out).unwrap() > 0, "{out}");
     }
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();

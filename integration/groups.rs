@@ -10,7 +10,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    harness::{Need, Pod, Run, Server, canary, each_server, eventually, needing, pod::list},
+    harness::{Need, Pod, Run, Server, canary, each_server, eventually, http, needing, pod::list},
     pki::{engine, pair},
 };
 
@@ -135,10 +135,24 @@ fn a_member_that_fails_keeps_the_whole_old_set() {
         }
         pod.annotate("template-static-secret-render-interval", "1s");
         pod.annotate("decant/on-change-touch-login", &pod.text("generation"));
-        let mut agent = pod.sidecar().start();
+        let mut agent = pod.sidecar().arg("--status-listen=127.0.0.1:0").start();
+        let status = agent.prints("status is served");
+        let status = status.split("http://").nth(1).expect("an address").trim().to_owned();
+        // What the metrics say of both files, in their order.
+        let sample = |name: &str| {
+            let body = http::call(&status, "GET", "/metrics", None, None).expect("an answer").body;
+            let of = |file: &str| {
+                let series = format!("{name}{{destination=\"{}\"}} ", pod.secrets().join(file).display());
+                body.lines().find_map(|line| line.strip_prefix(&series).map(str::to_owned)).expect("a sample")
+            };
+            [of("user"), of("password")]
+        };
         pod.becomes("password", &old);
         server.put("app", &json!({"user": new}));
         agent.prints("map has no entry for key \"password\"");
+        eventually("both files to count as old", || {
+            (sample("decant_template_rendered") == ["0", "0"]).then_some(())
+        });
         assert_eq!([pod.rendered("user"), pod.rendered("password")], [Some(old.clone()), Some(old)]);
         server.put("app", &json!({"user": last, "password": last}));
         pod.becomes("password", &last);
@@ -146,6 +160,8 @@ fn a_member_that_fails_keeps_the_whole_old_set() {
         eventually("the second generation", || {
             (fs::read_to_string(pod.path("generation")).ok()? == "2\n").then_some(())
         });
+        assert_eq!(sample("decant_template_rendered"), ["1", "1"]);
+        assert_eq!(sample("decant_template_changes_total"), ["2", "2"]);
         agent.stop().expect(0);
     });
 }
@@ -271,13 +287,15 @@ fn a_kill_in_the_middle_of_a_large_set_is_repaired_by_the_next_run() {
     };
     let mut torn = false;
     for round in 1..=50 {
-        let agent = pod.agent(&config).start();
+        let mut agent = pod.agent(&config).start();
         let (old, new) = ((round - 1).to_string(), round.to_string());
         eventually("the set before", || (0..FILES).all(|number| file(number) == old).then_some(()));
-        assert!(list(&pod.secrets().join("set")).len() == FILES, "leftovers of the killed run are gone");
+        eventually("the end of what the killed run left half done", || {
+            (list(&pod.secrets().join("set")).len() == FILES).then_some(())
+        });
         pod.write("source", &new);
         while file(0) != new {
-            std::hint::spin_loop();
+            assert!(agent.is_running());
         }
         agent.signal(nix::sys::signal::Signal::SIGKILL);
         agent.wait();

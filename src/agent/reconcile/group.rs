@@ -67,6 +67,7 @@ impl Running {
                 Err(trouble) => return self.write_failed(index, &trouble, changed),
             }
         }
+        self.parts.reporter.wrote(index, changed);
         if changed { Written::Changed } else { Written::Same }
     }
 }

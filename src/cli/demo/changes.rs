@@ -20,7 +20,7 @@ const BROKEN: &str = "annotation vault.hashicorp.com/agent-inject-template-web.c
 /// What points at the broken place, below the template's line.
 const CARET: &str = "^";
 
-/// Step 5.
+/// Step 6.
 pub(super) async fn secret_is_rotated(stage: &mut Stage) -> Result<(), Failure> {
     stage.screen.step("Somebody rotates the API key in Vault; the file follows");
     stage.screen.line("(a secret without a lease is read anew at an interval: 1 s here, 5 m by default)");
@@ -49,13 +49,12 @@ async fn rotate(stage: &Stage, key: &str) -> Result<f64, Failure> {
     Ok(stage.clock.now().duration_since(start).as_secs_f64())
 }
 
-/// Step 6.
+/// Step 7.
 pub(super) async fn lease_is_renewed(stage: &mut Stage, credential: &Credential) -> Result<(), Failure> {
     stage
         .screen
         .step(&format!("The database user would end after {LEASE_SECONDS} s; decant renews its lease"));
-    // The first renewal of the run can only be this lease's: `init` doesn't live long enough for one, and there is no
-    // later credential before it.
+    // The first renewal of the run can only be this lease's: there is no other one before it.
     let renewal = stage.server.answered(0, ("PUT", "/v1/sys/leases/renew", 200)).await?;
     stage
         .screen
@@ -74,7 +73,7 @@ pub(super) async fn lease_is_renewed(stage: &mut Stage, credential: &Credential)
     Ok(())
 }
 
-/// Step 7.
+/// Step 8.
 pub(super) async fn credential_is_replaced(
     stage: &mut Stage,
     credential: &Credential,
@@ -156,7 +155,7 @@ async fn until_over(stage: &Stage, lease: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Step 8.
+/// Step 10.
 pub(super) async fn template_breaks(stage: &mut Stage) -> Result<(), Failure> {
     stage.screen.step("Somebody breaks one secret; its template says why, the other files stay fresh");
     stage.screen.line(
@@ -175,8 +174,9 @@ pub(super) async fn template_breaks(stage: &mut Stage) -> Result<(), Failure> {
     equal("the file web.conf", &Some(WEB_CONF.to_owned()), &stage.pod.rendered("web.conf"))?;
     equal("the file web.conf", &before, &stage.pod.facts("web.conf"))?;
     stage.still_runs()?;
-    stage
-        .screen
-        .verified("web.conf keeps its last good contents, api.env has the newest key, the sidecar goes on");
+    super::health::is_ready(stage).await?;
+    stage.screen.verified(
+        "web.conf keeps its last good contents, api.env has the newest key, the sidecar goes on and is ready",
+    );
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::{
     stage::{Failure, Stage, equal},
 };
 
-/// Step 9.
+/// Step 11.
 pub(super) async fn nothing_is_left(stage: &mut Stage) -> Result<(), Failure> {
     stage.screen.step("The pod ends (SIGTERM); nothing is left behind");
     let since = stage.server.last_request().await?;
@@ -19,7 +19,7 @@ pub(super) async fn nothing_is_left(stage: &mut Stage) -> Result<(), Failure> {
     stage.screen.story(&said);
     equal("the exit code of `decant sidecar`", &Some(0), &status.code())?;
     equal("the secrets folder", &FILES.map(str::to_owned).to_vec(), &stage.pod.listing())?;
-    stage.screen.verified("exit code 0; no temporary file beside the three");
+    stage.screen.verified("exit code 0; no temporary file beside the others");
     stage.server.answered(since, ("PUT", "/v1/auth/token/revoke-self", 204)).await?;
     equal("the database users", &Vec::new(), &stage.server.leases(CREDENTIALS).await?)?;
     stage.screen.verified("its token is revoked, and with it the last database user");

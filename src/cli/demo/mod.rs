@@ -3,7 +3,9 @@
 mod changes;
 mod child;
 mod end;
+mod health;
 mod opening;
+mod pair;
 mod pod;
 mod screen;
 mod server;
@@ -26,7 +28,7 @@ use stage::{Failure, Stage};
 /// No run may take longer, whatever hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Steps of the story.
-const STEPS: usize = 9;
+const STEPS: usize = 11;
 /// Lines of the agent's log that a failure shows.
 const LAST_LINES: usize = 15;
 
@@ -87,9 +89,11 @@ async fn tell(stage: &mut Stage) -> Result<(), Failure> {
     opening::pod_is_laid_out(stage).await?;
     opening::init_renders(stage).await?;
     let credential = opening::sidecar_takes_over(stage).await?;
+    health::can_be_asked(stage).await?;
     changes::secret_is_rotated(stage).await?;
     changes::lease_is_renewed(stage, &credential).await?;
     changes::credential_is_replaced(stage, &credential).await?;
+    pair::is_replaced(stage).await?;
     changes::template_breaks(stage).await?;
     end::nothing_is_left(stage).await?;
     stage.screen.end();

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     child::Child,
-    pod::annotation,
+    pod::{Facts, annotation},
     screen::masked,
     server::Lease,
     stage::{Failure, Stage, equal},
@@ -15,8 +15,12 @@ use crate::{config::downward, dev::Claims, problem::chain};
 pub(super) const LEASE_SECONDS: i64 = 4;
 /// No renewal gives it more than this, in seconds.
 pub(super) const MAX_SECONDS: i64 = 6;
-/// The rendered files, sorted.
-pub(super) const FILES: [&str; 3] = ["api.env", "db", "web.conf"];
+/// The rendered files, sorted; `tls` is the folder of a pair.
+pub(super) const FILES: [&str; 4] = ["api.env", "db", "tls", "web.conf"];
+/// Lifetime of a certificate, in seconds. Nine tenths of it are over when the next one is due.
+const CERTIFICATE_SECONDS: i64 = 8;
+/// The host that the certificate is for.
+pub(super) const HOST: &str = "shop.default.svc";
 /// API path of the database credentials.
 pub(super) const CREDENTIALS: &str = "database/creds/shop";
 /// What the sidecar says once its files are there.
@@ -40,7 +44,8 @@ pub(super) async fn server_is_up(stage: &mut Stage) -> Result<(), Failure> {
     let host = format!("http://{}", server.address());
     let policy = format!(
         "path \"secret/data/shop/*\" {{ capabilities = [\"read\"] }}\n\
-         path \"{CREDENTIALS}\" {{ capabilities = [\"read\"] }}"
+         path \"{CREDENTIALS}\" {{ capabilities = [\"read\"] }}\n\
+         path \"pki/issue/shop\" {{ capabilities = [\"update\"] }}"
     );
     let role = json!({
         "bound_service_account_names": ["shop"],
@@ -53,6 +58,12 @@ pub(super) async fn server_is_up(stage: &mut Stage) -> Result<(), Failure> {
         "default_ttl": LEASE_SECONDS,
         "max_ttl": MAX_SECONDS,
         "creation_statements": ["CREATE ROLE \"{{name}}\""],
+    });
+    let issuer = json!({
+        "allow_any_name": true,
+        "key_type": "ec",
+        "ttl": CERTIFICATE_SECONDS,
+        "not_before_duration": "0s",
     });
     for (path, body) in [
         ("sys/auth/kubernetes", json!({"type": "kubernetes"})),
@@ -67,6 +78,9 @@ pub(super) async fn server_is_up(stage: &mut Stage) -> Result<(), Failure> {
         ("sys/mounts/database", json!({"type": "database"})),
         ("database/config/shop", json!({"plugin_name": "postgresql-database-plugin", "allowed_roles": "*"})),
         ("database/roles/shop", database),
+        ("sys/mounts/pki", json!({"type": "pki"})),
+        ("pki/root/generate/internal", json!({"common_name": "Demo CA", "ttl": "1h", "key_type": "ec"})),
+        ("pki/roles/shop", issuer),
     ] {
         server.write(path, &body).await?;
     }
@@ -87,6 +101,9 @@ pub(super) async fn server_is_up(stage: &mut Stage) -> Result<(), Failure> {
         "on demand {CREDENTIALS}: a database user that ends after {LEASE_SECONDS} s unless renewed, and after \
          {MAX_SECONDS} s in any case"
     ));
+    screen.line(&format!(
+        "on demand pki/issue/shop: a certificate with its key that ends after {CERTIFICATE_SECONDS} s"
+    ));
     screen.verified("it answers Vault's API and has taken all of these settings");
     Ok(())
 }
@@ -102,19 +119,14 @@ pub(super) async fn pod_is_laid_out(stage: &mut Stage) -> Result<(), Failure> {
         .map_err(|trouble| Failure::new("the pod's token", "a signed JWT", chain(&trouble)))?;
     pod.project("serviceaccount", "token", &jwt)?;
     let wishes = wishes(stage);
-    let lines: Vec<String> = wishes
-        .iter()
-        .map(|(name, value)| annotation(&format!("vault.hashicorp.com/{name}"), value))
-        .collect();
+    let lines: Vec<String> = wishes.iter().map(|(name, value)| annotation(&full(name), value)).collect();
+    pod.share("agent-cache")?;
     pod.project("podinfo", "annotations", &lines.join("\n"))?;
     let read = downward::read(&pod.root().join("podinfo/annotations"))
         .map_err(|trouble| Failure::new("the annotations", "that decant can read them", chain(&trouble)))?;
     let (expected, got): (Vec<String>, Vec<String>) = (
         wishes.iter().map(|(_, value)| value.clone()).collect(),
-        wishes
-            .iter()
-            .filter_map(|(name, _)| read.get(&format!("vault.hashicorp.com/{name}")).map(str::to_owned))
-            .collect(),
+        wishes.iter().filter_map(|(name, _)| read.get(&full(name)).map(str::to_owned)).collect(),
     );
     equal("the annotations", &expected, &got)?;
     let screen = &stage.screen;
@@ -126,7 +138,7 @@ pub(super) async fn pod_is_laid_out(stage: &mut Stage) -> Result<(), Failure> {
         "secrets/                              empty, {}",
         if pod.in_memory() { "in memory (tmpfs)" } else { "on disk: no folder in memory to write to here" }
     ));
-    screen.line("podinfo/annotations -> ..data/annotations  what the pod asks for: three files");
+    screen.line("podinfo/annotations -> ..data/annotations  what the pod asks for: five files");
     for line in &lines {
         screen.line(&format!("    {line}"));
     }
@@ -134,8 +146,18 @@ pub(super) async fn pod_is_laid_out(stage: &mut Stage) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The whole name of an annotation; our own ones have it already.
+fn full(name: &str) -> String {
+    if name.contains('/') { name.to_owned() } else { format!("vault.hashicorp.com/{name}") }
+}
+
 fn wishes(stage: &Stage) -> Vec<(&'static str, String)> {
     let pod = &stage.pod;
+    let of_pair = |field: &str| {
+        format!(
+            "{{{{ with pkiCert \"pki/issue/shop\" \"common_name={HOST}\" }}}}{{{{ .{field} }}}}{{{{ end }}}}"
+        )
+    };
     vec![
         ("service", format!("http://{}", stage.server.address())),
         ("role", "shop".to_owned()),
@@ -152,6 +174,16 @@ fn wishes(stage: &Stage) -> Vec<(&'static str, String)> {
             "{{ with secret \"secret/shop/web\" }}listen {{ .Data.data.port }};{{ end }}".to_owned(),
         ),
         ("error-on-missing-key-web.conf", "true".to_owned()),
+        ("agent-inject-template-tls.crt", of_pair("Cert")),
+        ("agent-inject-file-tls.crt", "tls/tls.crt".to_owned()),
+        ("agent-inject-template-tls.key", of_pair("Key")),
+        ("agent-inject-file-tls.key", "tls/tls.key".to_owned()),
+        ("agent-inject-perms-tls.key", "0400".to_owned()),
+        ("decant/group-tls.crt", "tls".to_owned()),
+        ("decant/group-tls.key", "tls".to_owned()),
+        ("decant/atomic-tls", "true".to_owned()),
+        ("decant/on-change-touch-tls", pod.text("secrets/tls/.generation")),
+        ("decant/handover", pod.text("agent-cache")),
         ("template-static-secret-render-interval", "1s".to_owned()),
         ("agent-revoke-on-shutdown", "true".to_owned()),
     ]
@@ -170,15 +202,16 @@ pub(super) async fn init_renders(stage: &mut Stage) -> Result<(), Failure> {
     stage.file_becomes("web.conf", WEB_CONF).await?;
     equal("the users in the database", &1, &stage.server.leases(CREDENTIALS).await?.len())?;
     username(stage)?;
-    for name in FILES {
+    for name in ["api.env", "db", "web.conf"] {
         show_file(stage, name);
     }
+    super::pair::is_there(stage)?;
     equal("the mode of db", &Some(0o400), &stage.pod.facts("db").map(|facts| facts.mode))?;
-    stage.screen.verified("exit code 0, three files, the right contents, the mode that was asked for");
+    stage.screen.verified("exit code 0, five files, the right contents, the modes that were asked for, and a key that is the certificate's");
     Ok(())
 }
 
-/// A database credential of the sidecar's.
+/// A database credential of the pod's.
 pub(super) struct Credential {
     /// Its lease's id.
     pub(super) id: String,
@@ -186,47 +219,49 @@ pub(super) struct Credential {
     pub(super) lease: Lease,
     /// Its user.
     pub(super) user: String,
-    /// Leases that were there before it.
-    before: Vec<String>,
 }
 
 impl Credential {
     /// Whether the lease with this id came later.
     pub(super) fn is_older_than(&self, id: &String) -> bool {
-        *id != self.id && !self.before.contains(id)
+        *id != self.id
     }
 }
 
-/// Step 4; answers the credential that the sidecar now has.
+/// Step 4; answers the credential that the sidecar goes on with.
 pub(super) async fn sidecar_takes_over(stage: &mut Stage) -> Result<Credential, Failure> {
-    stage.screen.step("`decant sidecar` takes over, beside the application, and stays");
-    let before = stage.server.leases(CREDENTIALS).await?;
+    stage.screen.step("`decant sidecar` takes over what init has left, beside the application, and stays");
+    let credential = credential(stage).await?;
     let since = stage.server.last_request().await?;
-    let user = username(stage)?;
+    let before = files(stage);
     let annotations = format!("--annotations={}", stage.pod.text("podinfo/annotations"));
     let child = stage.child.insert(Child::start(&["sidecar", &annotations], stage.pod.root())?);
     child.says(0, ALL_RENDERED).await?;
     stage.screen.story(&child.lines(0));
-    stage.server.answered(since, ("PUT", "/v1/auth/kubernetes/login", 200)).await?;
-    let credential = new_credential(stage, before).await?;
-    if credential.user == user {
-        return Err(Failure::new("the file db", "a user of the sidecar's own", "that of init"));
-    }
-    show_file(stage, "db");
+    let logins = stage.server.count(since, ("PUT", "/v1/auth/kubernetes/login")).await?;
+    equal("the sidecar's logins", &0, &logins)?;
+    equal("the users in the database", &1, &stage.server.leases(CREDENTIALS).await?.len())?;
+    equal("the user in the file db", &credential.user, &username(stage)?)?;
+    equal("the files", &before, &files(stage))?;
     let pid = stage.still_runs()?;
+    stage.screen.line("agent-cache/decant-handover            encrypted; only this pod's token opens it");
     stage.screen.verified(&format!(
-        "process {pid} runs, with a login of its own and therefore a database user of its own"
+        "process {pid} runs with init's login and init's database user; no file was written again"
     ));
     Ok(credential)
 }
 
-async fn new_credential(stage: &Stage, before: Vec<String>) -> Result<Credential, Failure> {
-    let missing =
-        || Failure::new("the sidecar's credential", format!("a second lease of {CREDENTIALS}"), "none");
-    let leases = stage.server.leases(CREDENTIALS).await?;
-    let id = leases.into_iter().find(|id| !before.contains(id)).ok_or_else(missing)?;
+/// What the files are, whatever is in them.
+fn files(stage: &Stage) -> Vec<Option<Facts>> {
+    let names = ["api.env", "db", "web.conf", "tls/tls.crt", "tls/tls.key"];
+    names.iter().map(|name| stage.pod.facts(name)).collect()
+}
+
+async fn credential(stage: &Stage) -> Result<Credential, Failure> {
+    let missing = || Failure::new("init's credential", format!("a lease of {CREDENTIALS}"), "none");
+    let id = stage.server.leases(CREDENTIALS).await?.into_iter().next().ok_or_else(missing)?;
     let lease = stage.server.lease(&id).await?.ok_or_else(missing)?;
-    Ok(Credential { id, lease, user: username(stage)?, before })
+    Ok(Credential { id, lease, user: username(stage)? })
 }
 
 /// The database user that the file names.

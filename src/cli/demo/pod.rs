@@ -89,6 +89,11 @@ impl Pod {
         lay_out().map_err(|trouble| self.failed(volume, &trouble))
     }
 
+    /// An empty volume that containers share.
+    pub(super) fn share(&self, volume: &str) -> Result<(), Failure> {
+        fs::create_dir(self.root.join(volume)).map_err(|trouble| self.failed(volume, &trouble))
+    }
+
     /// Contents of a rendered file, when it is there.
     pub(super) fn rendered(&self, name: &str) -> Option<String> {
         fs::read_to_string(self.secrets().join(name)).ok()

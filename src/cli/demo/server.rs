@@ -159,6 +159,17 @@ impl DevServer {
         Ok(Answered { method: text("method"), path: text("path"), status })
     }
 
+    /// How many requests like this, after number `since`, have been answered.
+    pub(super) async fn count(&self, since: i64, (method, path): (&str, &str)) -> Result<usize, Failure> {
+        let params = [("method", method.to_owned()), ("path", path.to_owned()), ("since", since.to_string())];
+        let params = params.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        let answer = self.journal(params).await?;
+        match answer.get("entries") {
+            Some(Value::List(entries)) => Ok(entries.len()),
+            _ => Err(Failure::new("the server's journal", "a list of requests", "none")),
+        }
+    }
+
     async fn journal(&self, params: Params) -> Result<Value, Failure> {
         let answer = self.control.send(&Call::read("journal", Product::Agent).params(&params)).await;
         let secret = answer.map_err(|trouble| asked("the journal", &trouble))?;
