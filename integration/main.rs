@@ -33,3 +33,4 @@ mod output;
 mod pki;
 mod pod;
 mod status;
+mod waiting;

@@ -35,14 +35,20 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Looks until it is true; panics with `what` when patience ends.
 #[track_caller]
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, look)
+}
+
+/// The same for what takes longer by its nature.
+#[track_caller]
 #[expect(clippy::disallowed_methods, reason = "tests wait for files and processes of the real world")]
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn eventually_within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(start.elapsed() < patience, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

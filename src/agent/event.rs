@@ -48,8 +48,8 @@ pub enum Event {
     SinksDone,
     /// The time that the plan asked to be woken at.
     Due,
-    /// No more waiting for the first render.
-    DeadlinePassed,
+    /// No more waiting for the first render: what is awaited, and why.
+    DeadlinePassed(String),
     /// Somebody asked for an end.
     Stop,
     /// Auto-auth has given up.

@@ -25,8 +25,8 @@ pub enum Outcome {
     Template(String),
     /// A file can't be written.
     Write(String),
-    /// The deadline passed before everything was rendered.
-    Deadline,
+    /// The deadline passed before everything was rendered: what was still awaited then, and why.
+    Deadline(String),
     /// Something of the own house broke: a task ended unasked.
     Internal(String),
 }
@@ -48,7 +48,7 @@ impl Outcome {
             Self::Template(_) => 2,
             Self::Login(_) => 3,
             Self::Fetch { .. } => 4,
-            Self::Deadline => 5,
+            Self::Deadline(_) => 5,
             Self::Done { .. } | Self::Write(_) => 6,
             Self::Internal(_) => 1,
         }
@@ -66,7 +66,9 @@ impl Outcome {
             | Self::Write(message)
             | Self::Internal(message) => Some(message.clone()),
             Self::Fetch { message, .. } => Some(message.clone()),
-            Self::Deadline => Some("the deadline passed before everything was rendered".into()),
+            Self::Deadline(awaited) => {
+                Some(format!("the deadline passed before everything was rendered: {awaited}"))
+            }
         }
     }
 }
@@ -85,7 +87,7 @@ mod tests {
             (Outcome::Template("m".into()), 1, 2),
             (Outcome::Login("m".into()), 1, 3),
             (denied, 1, 4),
-            (Outcome::Deadline, 1, 5),
+            (Outcome::Deadline("m".into()), 1, 5),
             (Outcome::Write("m".into()), 1, 6),
             (Outcome::Internal("m".into()), 1, 1),
         ];

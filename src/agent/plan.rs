@@ -208,8 +208,8 @@ impl Plan {
                 self.finish()
             }
             Event::Due => self.due(now),
-            Event::DeadlinePassed if !self.awaits_first_render() => Vec::new(),
-            Event::DeadlinePassed => vec![Effect::Exit(Outcome::Deadline)],
+            Event::DeadlinePassed(_) if !self.awaits_first_render() => Vec::new(),
+            Event::DeadlinePassed(awaited) => vec![Effect::Exit(Outcome::Deadline(awaited))],
             Event::Stop => vec![Effect::Exit(Outcome::Stopped)],
             Event::Broken(message) => vec![Effect::Exit(Outcome::Internal(message))],
             Event::AuthFailed(message) => vec![Effect::Exit(Outcome::Login(message))],

@@ -15,7 +15,7 @@ use crate::{
     config::{StatusConfig, template::Destination},
     output,
     process::service_manager::{ServiceManager, State},
-    status::{Awaited, AwaitedKind, Report},
+    status::{Awaited, Report},
 };
 
 /// Wall and monotonic clock don't agree to the millisecond.
@@ -142,15 +142,14 @@ fn remove(file: &Path) {
 
 /// What is awaited, without the files that only wait for it.
 pub fn causes(report: &Report) -> Vec<&Awaited> {
-    let causes: Vec<&Awaited> =
-        report.awaited.iter().filter(|awaited| awaited.kind != AwaitedKind::Template).collect();
+    let causes: Vec<&Awaited> = report.awaited.iter().filter(|awaited| awaited.is_cause).collect();
     if causes.is_empty() { report.awaited.iter().collect() } else { causes }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::testing;
+    use crate::status::{AwaitedKind, testing};
 
     fn readiness(file: Option<&Path>) -> Readiness {
         let clock = Clock::starting_at(testing::at(1_700_000_000));
@@ -212,8 +211,12 @@ mod tests {
     #[test]
     fn causes_come_without_the_files_that_wait_for_them() {
         let mut report = testing::report();
-        report.awaited.push(Awaited::new(AwaitedKind::Template, "/x", String::new()));
+        let waits = Awaited::new(AwaitedKind::Template, "/x", String::new());
+        report.awaited.push(Awaited { is_cause: false, ..waits });
         assert_eq!(causes(&report).len(), 1);
+        report.awaited.push(Awaited::new(AwaitedKind::Template, "/y", "can't be rendered".into()));
+        assert_eq!(causes(&report).len(), 2, "a template with a trouble of its own");
+        report.awaited.pop();
         report.awaited.remove(0);
         assert_eq!(causes(&report)[0].kind, AwaitedKind::Template);
     }

@@ -163,8 +163,8 @@ impl Running {
             }
             () = sleep_until(due) => vec![Event::Due],
             () = sleep_until(deadline) => {
-                self.say_what_is_awaited();
-                vec![Event::DeadlinePassed]
+                let awaited = self.say_what_is_awaited();
+                vec![Event::DeadlinePassed(awaited)]
             }
             () = sleep_until(tick) => {
                 self.say_what_is_awaited();
@@ -355,12 +355,15 @@ impl Running {
         }
     }
 
-    fn say_what_is_awaited(&mut self) {
+    /// Logs it, one line for each thing; returns the first line, the likeliest cause.
+    fn say_what_is_awaited(&mut self) -> String {
         let report = self.report();
-        for line in self.status.lines(&report, self.parts.clock.now()) {
+        let lines = self.status.lines(&report, self.parts.clock.now());
+        for line in &lines {
             warn!(target: "agent", "{line}");
         }
         self.parts.readiness.status(&report);
+        lines.into_iter().next().unwrap_or_default()
     }
 }
 

@@ -189,8 +189,10 @@ impl Reporter {
                 let missing = plan.used(index).iter().filter(|used| snapshot.get(used).is_none()).count();
                 if missing == 0 { String::new() } else { format!("waits for {missing} secret(s)") }
             };
-            let why = plan.trouble(index).map_or_else(open, str::to_owned);
-            all.push(Awaited::new(AwaitedKind::Template, &spec.destination.path.display().to_string(), why));
+            let (trouble, name) = (plan.trouble(index), spec.destination.path.display().to_string());
+            let why = trouble.map_or_else(open, str::to_owned);
+            let awaited = Awaited::new(AwaitedKind::Template, &name, why);
+            all.push(Awaited { is_cause: trouble.is_some(), ..awaited });
         }
         if logged_in && !plan.sinks_done() {
             all.push(Awaited::new(

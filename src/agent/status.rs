@@ -60,7 +60,8 @@ mod tests {
         let now = Clock::system().now();
         let mut status = StatusLine::new(now);
         report.awaited.insert(0, Awaited::new(AwaitedKind::Secret, "read kv/data/a", "no answer yet".into()));
-        report.awaited.push(Awaited::new(AwaitedKind::Template, "/x", "waits for 2 secret(s)".into()));
+        let waits = Awaited::new(AwaitedKind::Template, "/x", "waits for 2 secret(s)".into());
+        report.awaited.push(Awaited { is_cause: false, ..waits });
         let later = now + Duration::from_secs(1);
         assert_eq!(
             status.lines(&report, later),

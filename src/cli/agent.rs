@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{AgentOptions, Program, start::say};
+use super::{AgentOptions, Program, pod::tell_kubelet, start::say};
 use crate::{
     agent::{build::Parts, outcome::Outcome, tasks},
     clock::Clock,
@@ -22,8 +22,7 @@ pub(super) fn run(program: Program, options: AgentOptions, environment: &Environ
     let config = match config {
         Ok(config) => config,
         Err(problems) => {
-            say(&problem::list("the configuration can't be used", &problems));
-            return 1;
+            return fail(&problem::list("the configuration can't be used", &problems));
         }
     };
     let console = if options.combine_logs { Console::Stdout } else { Console::Stderr };
@@ -31,8 +30,7 @@ pub(super) fn run(program: Program, options: AgentOptions, environment: &Environ
     let level = match telemetry::start(&config.log, console, clock) {
         Ok(level) => level,
         Err(trouble) => {
-            say(&problem::chain(&trouble));
-            return 1;
+            return fail(&problem::chain(&trouble));
         }
     };
     if options.verify_only {
@@ -48,8 +46,7 @@ pub(super) fn run(program: Program, options: AgentOptions, environment: &Environ
     let parts = match Parts::build(config, environment, clock) {
         Ok(parts) => parts,
         Err(trouble) => {
-            say(&problem::chain(&trouble));
-            return 1;
+            return fail(&problem::chain(&trouble));
         }
     };
     if !options.combine_logs {
@@ -80,12 +77,20 @@ fn reload(configs: &[PathBuf], environment: &Environment, level: &LevelHandle) {
     }
 }
 
+/// Why it doesn't start.
+fn fail(reason: &str) -> u8 {
+    say(reason);
+    tell_kubelet(reason);
+    1
+}
+
 fn end(outcome: &Outcome) -> u8 {
     let code = outcome.agent_code();
     match outcome.message() {
         Some(message) if code != 0 => {
             let short = message.lines().next().unwrap_or_default();
             tracing::error!(target: "agent", error = %short, code, "runtime error encountered");
+            tell_kubelet(&message);
             say("Error encountered during run, refer to logs for more details.");
         }
         Some(message) => tracing::warn!(target: "agent", "{message}"),

@@ -91,7 +91,8 @@ fn fail(code: u8, reason: &str) -> u8 {
     code
 }
 
-fn tell_kubelet(reason: &str) {
+/// Leaves the reason of a failure where the kubelet reads it.
+pub(super) fn tell_kubelet(reason: &str) {
     if let Err(trouble) = termination_log::write(Path::new(TERMINATION_LOG), reason) {
         tracing::debug!(target: "agent", error = %trouble, "can't write {TERMINATION_LOG}");
     }

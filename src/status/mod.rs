@@ -54,6 +54,8 @@ pub struct Awaited {
     pub why: String,
     /// When it is tried again, if that is known.
     pub next_try: Option<SystemTime>,
+    /// It doesn't merely wait for another of the awaited things.
+    pub is_cause: bool,
 }
 
 /// What can be awaited.
@@ -84,7 +86,7 @@ impl AwaitedKind {
 impl Awaited {
     /// Something that isn't tried again by itself, as far as is known.
     pub fn new(kind: AwaitedKind, name: &str, why: String) -> Self {
-        Self { kind, name: name.to_owned(), why, next_try: None }
+        Self { kind, name: name.to_owned(), why, next_try: None, is_cause: true }
     }
 
     /// When it is tried again, as the end of a sentence; empty when that isn't known.
@@ -202,6 +204,7 @@ pub(crate) mod testing {
             now: at(1_700_000_100),
             started: at(1_700_000_000),
             awaited: vec![Awaited {
+                is_cause: true,
                 kind: AwaitedKind::Secret,
                 name: "issue pki/issue/app".into(),
                 why: "PUT http://v/v1/pki/issue/app: 403\npermission denied".into(),
@@ -266,6 +269,7 @@ mod tests {
         assert!(!report.is_ready());
         assert_eq!(report.awaited[0].to_string(), "issue pki/issue/app: PUT http://v/v1/pki/issue/app: 403");
         let login = Awaited {
+            is_cause: true,
             kind: AwaitedKind::Login,
             name: String::new(),
             why: "no answer yet".into(),

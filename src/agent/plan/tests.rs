@@ -246,12 +246,15 @@ fn sinks_hold_back_the_end_and_the_deadline_counts_until_then() {
         plan.start();
         render(&mut plan, 0, &["kv/a"], Written::Changed, now);
         plan.on(Event::PassDone, now);
-        let ends = !plan.on(Event::DeadlinePassed, now).is_empty();
+        let ends = !plan.on(Event::DeadlinePassed("w".into()), now).is_empty();
         assert_eq!(ends, once, "one that stays has had its first render; one that ends waits for its sinks");
 
         let mut plan = Plan::new(config(once), templates.clone());
         plan.start();
-        assert_eq!(plan.on(Event::DeadlinePassed, now), [Effect::Exit(Outcome::Deadline)]);
+        assert_eq!(
+            plan.on(Event::DeadlinePassed("w".into()), now),
+            [Effect::Exit(Outcome::Deadline("w".into()))]
+        );
     }
 }
 
