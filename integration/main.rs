@@ -15,6 +15,7 @@ mod conformance;
 mod connection;
 mod crash;
 mod demo;
+mod dialects;
 mod endings;
 mod examples;
 mod faults;

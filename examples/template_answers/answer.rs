@@ -28,7 +28,7 @@ pub(crate) fn answer(case: &Map<String, Value>, fixture: &Fixture) -> Map<String
     let spec = spec(case);
     let text = case.get("tmpl").and_then(Value::as_str).unwrap_or_default();
     let mut answer = Map::new();
-    let result = Template::compile_with(&spec, text, EXTRA)
+    let result = Template::compile_with(&spec, text, EXTRA, &mut decant::template::no_partials)
         .and_then(|template| FixtureHost::new(fixture).settle(&template, &Identity::default()));
     match result {
         Ok(render) => {

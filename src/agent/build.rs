@@ -23,6 +23,7 @@ use crate::{
     config::{
         Config,
         env::Environment,
+        partials,
         template::{TemplateSource, TemplateSpec},
     },
     listener::{BindError, Bound},
@@ -37,7 +38,7 @@ use crate::{
         schedule,
     },
     sink::{SinkError, Sinks, Written},
-    template::{Identity, Template},
+    template::{Identity, Partial, Template},
     vault::{gate::Gate, lifetime::Rules},
 };
 
@@ -159,7 +160,8 @@ fn compile(config: &Config) -> Result<Compiled, BuildError> {
     let (mut templates, mut broken, mut fatal) = (Vec::new(), Vec::new(), Vec::new());
     let mut torn: BTreeMap<String, PathBuf> = BTreeMap::new();
     for spec in &config.templates {
-        match text(spec).map(|text| Template::compile(spec, &text)) {
+        let mut load = |name: &str| partials::read(spec.partials_path.as_deref(), name).map(Partial::from);
+        match text(spec).map(|text| Template::compile(spec, &text, &mut load)) {
             Ok(Ok(template)) => templates.push((spec.clone(), template)),
             Ok(Err(error)) if config.template_config.exit_on_retry_failure && spec.error_fatal => {
                 fatal.push(error.to_string());

@@ -2,7 +2,7 @@
 
 use super::{CheckFormat, CheckOptions, start::say};
 use crate::{
-    config::{env::Environment, raw::Raw},
+    config::env::Environment,
     laptop::{
         check,
         input::{self, How, Purpose},
@@ -16,8 +16,13 @@ const MISTAKES: u8 = 2;
 
 /// Runs `check`; returns the exit code. The environment is left out: a file is right or wrong wherever one looks.
 pub(super) fn run(options: &CheckOptions) -> u8 {
-    let (flags, environment) = (Raw::default(), Environment::default());
-    let how = How { purpose: Purpose::Check, bare: &options.bare, flags: &flags, environment: &environment };
+    let environment = Environment::default();
+    let how = How {
+        purpose: Purpose::Check,
+        bare: &options.bare,
+        flags: &options.flags,
+        environment: &environment,
+    };
     let report = check::check(input::read(&options.given, how), options.mounts.clone());
     match options.format {
         CheckFormat::Text => say(&report::text(&report)),

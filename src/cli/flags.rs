@@ -256,6 +256,13 @@ pub static INPUTS: &[Flag] = &[
         Set::Command,
         "A downward-API file with a pod's annotations",
     ),
+    Flag::new(
+        "dialect",
+        Takes::Value("DIALECT"),
+        Set::Command,
+        "go or handlebars, of template files given by themselves [default: handlebars for *.hbs, else go]",
+    ),
+    Flag::new("partials-path", PATH, Set::Own("partials_path"), ""),
     Flag::new("left-delimiter", TEXT, Set::Command, "Of template files given by themselves [default: {{]"),
     Flag::new("right-delimiter", TEXT, Set::Command, "Of template files given by themselves [default: }}]"),
     Flag::new(
@@ -279,6 +286,18 @@ pub static RENDER: &[Flag] = &[
         Takes::Value("FILE"),
         Set::Command,
         "Secrets from this YAML or JSON file (path: {key: value}) instead of a server",
+    ),
+    Flag::new(
+        "secret",
+        Takes::Repeated("PATH"),
+        Set::Command,
+        "A secret to write as --format says, without a template",
+    ),
+    Flag::new(
+        "format",
+        Takes::Value("FORMAT"),
+        Set::Command,
+        "Of --secret: dotenv, json, yaml, properties, toml, shell or pem [default: json]",
     ),
     Flag::new("out", Takes::Value("DIR"), Set::Command, "Write below this folder, and nowhere else"),
     Flag::new(

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use super::{Usage, asked::Asked};
 use crate::{
-    config::raw::Raw,
+    config::{
+        raw::Raw,
+        template::{Dialect, Format},
+    },
     laptop::{
         input::{Bare, Form, Given},
         policy::Mounts,
@@ -47,6 +50,8 @@ pub struct CheckOptions {
     pub format: CheckFormat,
     /// Warnings count as errors.
     pub strict: bool,
+    /// Settings from flags.
+    pub flags: Box<Raw>,
 }
 
 /// How `check` prints.
@@ -72,7 +77,7 @@ impl Asked {
     /// Options of `render`.
     pub(super) fn render(&self) -> Result<RenderOptions, Usage> {
         Ok(RenderOptions {
-            given: self.given()?,
+            given: self.given(self.secrets()?)?,
             bare: self.bare()?,
             fixture: self.text("fixture").map(PathBuf::from),
             kv2: self.mounts("kv2"),
@@ -95,7 +100,7 @@ impl Asked {
             }
         };
         Ok(CheckOptions {
-            given: self.given()?,
+            given: self.given(Vec::new())?,
             bare: self.bare()?,
             mounts: Mounts {
                 kv2: self.mounts("kv2").into_iter().collect(),
@@ -103,15 +108,32 @@ impl Asked {
             },
             format,
             strict: self.is_set("strict")?,
+            flags: Box::new(self.settings()?),
         })
     }
 
-    fn given(&self) -> Result<Vec<Given>, Usage> {
+    /// Secrets that are to be written in a format.
+    fn secrets(&self) -> Result<Vec<Given>, Usage> {
+        let format = match self.text("format") {
+            None => Format::Json,
+            Some(name) => Format::parse(name).ok_or_else(|| {
+                let names = Format::ALL.map(Format::name).join(", ");
+                self.wrong(&format!("{name:?} is no -format: expected one of {names}"))
+            })?,
+        };
+        let paths = self.paths("secret");
+        if paths.is_empty() && self.text("format").is_some() {
+            return Err(self.wrong("-format needs to know which secret it writes: name it with -secret"));
+        }
+        Ok(paths.into_iter().map(|path| Given { path, form: Some(Form::Secret(format)) }).collect())
+    }
+
+    fn given(&self, secrets: Vec<Given>) -> Result<Vec<Given>, Usage> {
         let words = self.rest.iter().map(|word| Given { path: word.into(), form: None });
         let said = FORMS.iter().flat_map(|(flag, form)| {
             self.paths(flag).into_iter().map(|path| Given { path, form: Some(*form) })
         });
-        let given: Vec<Given> = words.chain(said).collect();
+        let given: Vec<Given> = words.chain(said).chain(secrets).collect();
         if given.is_empty() {
             return Err(
                 self.wrong("there is nothing to look at: name a template, a configuration or a manifest")
@@ -124,7 +146,16 @@ impl Asked {
         Ok(Bare {
             left: self.text("left-delimiter").map(str::to_owned),
             right: self.text("right-delimiter").map(str::to_owned),
-            error_on_missing_key: self.is_set("error-on-missing-key")?,
+            dialect: match self.text("dialect") {
+                None => None,
+                Some(name) => Some(Dialect::parse(name).ok_or_else(|| {
+                    self.wrong(&format!("{name:?} is no -dialect: expected go or handlebars"))
+                })?),
+            },
+            error_on_missing_key: match self.text("error-on-missing-key") {
+                None => None,
+                Some(_) => Some(self.is_set("error-on-missing-key")?),
+            },
         })
     }
 

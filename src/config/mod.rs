@@ -8,6 +8,7 @@ pub mod load;
 pub mod merge;
 mod on_change;
 pub mod own;
+pub mod partials;
 pub mod pod;
 pub mod raw;
 pub mod resolve;

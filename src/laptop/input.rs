@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    deprecated,
+    bare, deprecated,
     manifest::{self, Pod},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
         load, pod,
         raw::Raw,
         resolve,
-        template::{Destination, OnMissingKey, TemplateSource, TemplateSpec},
+        template::{Dialect, Format, TemplateSpec},
     },
     origin::Origin,
     problem::{Problem, Severity},
@@ -28,7 +28,8 @@ use crate::{
 /// Largest file that is read.
 const MOST_BYTES: u64 = 16 << 20;
 /// Endings of template files; what stands before them names the file that the template makes.
-const TEMPLATE_ENDINGS: [&str; 5] = ["tmpl", "ctmpl", "tpl", "gotmpl", "template"];
+pub(super) const TEMPLATE_ENDINGS: [&str; 7] =
+    ["tmpl", "ctmpl", "tpl", "gotmpl", "template", "hbs", "handlebars"];
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub enum Form {
     Manifest,
     /// The downward-API file with a pod's annotations.
     Annotations,
+    /// No file at all: the path of a secret, written in this format.
+    Secret(Format),
 }
 
 /// One file or folder that was given.
@@ -68,8 +71,10 @@ pub struct Bare {
     pub left: Option<String>,
     /// Right delimiter; `None`: `}}`.
     pub right: Option<String>,
-    /// A missing key is an error.
-    pub error_on_missing_key: bool,
+    /// Dialect; `None`: what the file's name says.
+    pub dialect: Option<Dialect>,
+    /// Whether a missing key is an error; `None`: as the dialect has it.
+    pub error_on_missing_key: Option<bool>,
 }
 
 /// Templates that belong together: those of a configuration, of a pod, or one by itself.
@@ -126,6 +131,10 @@ pub fn read(given: &[Given], how: How<'_>) -> Inputs {
     let mut inputs = Inputs::default();
     let mut configs: Option<(usize, Vec<PathBuf>)> = None;
     for one in given {
+        if let Some(Form::Secret(format)) = one.form {
+            inputs.units.push(bare::secret(&one.path, format, how));
+            continue;
+        }
         inputs.files.insert(one.path.clone());
         let text = if one.path.is_dir() { Ok(String::new()) } else { text(&one.path) };
         let text = match text {
@@ -137,10 +146,12 @@ pub fn read(given: &[Given], how: How<'_>) -> Inputs {
             }
         };
         match one.form.unwrap_or_else(|| form_of(&one.path, &text)) {
-            Form::Template => inputs.units.push(bare(&one.path, how)),
+            Form::Template => inputs.units.push(bare::template(&one.path, how)),
             Form::Annotations => inputs.units.push(annotations(&one.path, how)),
             Form::Manifest => inputs.units.extend(pods(&one.path, &text, how)),
-            Form::Config => configs.get_or_insert((inputs.units.len(), Vec::new())).1.push(one.path.clone()),
+            Form::Config | Form::Secret(_) => {
+                configs.get_or_insert((inputs.units.len(), Vec::new())).1.push(one.path.clone())
+            }
         }
     }
     if let Some((at, paths)) = configs {
@@ -153,11 +164,11 @@ pub fn read(given: &[Given], how: How<'_>) -> Inputs {
     inputs
 }
 
-fn whole(path: &Path) -> Origin {
+pub(super) fn whole(path: &Path) -> Origin {
     Origin::File { path: path.into(), line: 0, column: 0 }
 }
 
-fn unit(path: &Path, found: Result<Config, Vec<Problem>>) -> Unit {
+pub(super) fn unit(path: &Path, found: Result<Config, Vec<Problem>>) -> Unit {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (config, problems) = match found {
         Ok(mut config) => {
@@ -218,55 +229,6 @@ fn is_downward(text: &str) -> bool {
     let line = text.lines().next().unwrap_or_default();
     let Some((name, _)) = line.split_once("=\"") else { return false };
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte))
-}
-
-/// A template file by itself; it makes a file of its name without the ending.
-fn bare(path: &Path, how: How<'_>) -> Unit {
-    let name = match path.extension().and_then(|ending| ending.to_str()) {
-        Some(ending) if TEMPLATE_ENDINGS.contains(&ending) => path.file_stem(),
-        _ => path.file_name(),
-    };
-    let destination = Destination {
-        path: name.map_or_else(|| "template".into(), PathBuf::from),
-        perms: None,
-        user: None,
-        group: None,
-        create_dest_dirs: true,
-        backup: false,
-    };
-    let source = match path.as_os_str() == "-" {
-        // Standard input can be read once only, and was read to see what it is.
-        true => return unit(path, Err(vec![stdin_template()])),
-        false => TemplateSource::File(path.to_owned()),
-    };
-    let spec = TemplateSpec {
-        origin: whole(path),
-        source,
-        dialect: Default::default(),
-        partials_path: None,
-        delimiters: (
-            how.bare.left.clone().unwrap_or_else(|| "{{".into()),
-            how.bare.right.clone().unwrap_or_else(|| "}}".into()),
-        ),
-        destination,
-        on_missing_key: if how.bare.error_on_missing_key { OnMissingKey::Error } else { OnMissingKey::Zero },
-        error_fatal: true,
-        actions: Vec::new(),
-        group: None,
-        wait: None,
-        function_denylist: Vec::new(),
-        sandbox_path: None,
-        static_secret_render_interval: None,
-        lease_renewal_threshold: None,
-    };
-    let found = resolve::for_templates(Raw::default(), how.flags.clone(), how.environment);
-    unit(path, found.map(|config| Config { templates: vec![Arc::new(spec)], ..config }))
-}
-
-fn stdin_template() -> Problem {
-    Problem::error("standard input holds no manifest").expected("Kubernetes objects, in YAML or JSON").hint(
-        "write the template into a file and name that; `--manifest -` reads objects that aren't recognised",
-    )
 }
 
 /// All configuration files together, as the agent merges them.

@@ -4,6 +4,7 @@
 //! fixture; `check` reads them and asks nobody. Nothing here runs a command or writes outside the folder it was given.
 
 pub mod answers;
+mod bare;
 pub mod check;
 pub mod deprecated;
 pub mod diff;

@@ -103,7 +103,8 @@ impl Job {
             done.files.insert(path.clone());
         }
         match text::load(spec, beside) {
-            Ok(Loaded { spec, template, text, oddity }) => {
+            Ok(Loaded { spec, template, text, oddity, partials }) => {
+                done.files.extend(partials);
                 if let TemplateSource::File(path) = &spec.source {
                     done.files.insert(path.clone());
                 }

@@ -1,12 +1,19 @@
 //! The text of a template: where its setting says, or, on a machine that isn't the pod, beside the file that says so.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::input;
 use crate::{
-    config::template::{TemplateSource, TemplateSpec},
+    config::{
+        partials,
+        template::{TemplateSource, TemplateSpec},
+    },
     problem::Problem,
-    template::{Template, error::TemplateError},
+    template::{Partial, Template, error::TemplateError},
 };
 
 /// A template that could be read.
@@ -19,6 +26,8 @@ pub struct Loaded {
     pub text: String,
     /// What was odd.
     pub oddity: Option<Problem>,
+    /// Files of partials that were read, or would have been.
+    pub partials: BTreeSet<PathBuf>,
 }
 
 /// Reads and compiles a template.
@@ -33,7 +42,23 @@ pub fn load(spec: &Arc<TemplateSpec>, beside: &Path) -> Result<Loaded, Problem> 
         }
         TemplateSource::File(path) => find(spec, path, beside)?,
     };
-    Ok(Loaded { template: Template::compile(&spec, &text), spec, text, oddity })
+    let mut partials = BTreeSet::new();
+    let folder = folder(&spec, beside);
+    let mut load = |name: &str| {
+        let read = partials::read(folder.as_deref(), name);
+        partials.extend(folder.iter().map(|folder| folder.join(format!("{name}.hbs"))));
+        read.map(Partial::from)
+    };
+    let template = Template::compile(&spec, &text, &mut load);
+    Ok(Loaded { template, spec, text, oddity, partials })
+}
+
+/// The folder of partials: where the setting says, or, on a machine that isn't the pod, one of its name beside the
+/// file that says so.
+fn folder(spec: &TemplateSpec, beside: &Path) -> Option<PathBuf> {
+    let folder = spec.partials_path.as_deref()?;
+    let near = folder.file_name().map(|name| beside.join(name)).filter(|near| near.is_dir());
+    if folder.is_dir() { Some(folder.to_owned()) } else { near.or_else(|| Some(folder.to_owned())) }
 }
 
 type Found = (Arc<TemplateSpec>, String, Option<Problem>);

@@ -9,8 +9,9 @@ use crate::{
     vault::{secret::Secret, value::Text},
 };
 
-/// What a template can ask for. An implementation records what was asked; it never waits and never fetches.
-pub trait Host {
+/// What a template can ask for. An implementation records what was asked; it never waits and never fetches. `Send`,
+/// because the library of the Handlebars dialect wants its functions to be shareable.
+pub trait Host: Send {
     /// The last good answer; `None` when there is none yet. The request counts as used, and as missing when `None`.
     fn secret(&mut self, request: &SecretRequest) -> Option<Arc<Secret>>;
 

@@ -7,9 +7,14 @@ pub mod fixture;
 pub mod format;
 mod formatted;
 pub mod go;
+mod handlebars;
 pub mod host;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use zeroize::Zeroizing;
 
@@ -26,10 +31,11 @@ use self::{
         parser::{self, Trees},
         value::Value,
     },
+    handlebars::Compiled,
     host::{FileEffect, Host},
 };
 use crate::{
-    config::template::{DefaultForm, OnMissingKey, TemplateSource, TemplateSpec},
+    config::template::{DefaultForm, Dialect, OnMissingKey, TemplateSource, TemplateSpec},
     origin::Origin,
     secrets::request::{AuthId, SecretRequest, Verb},
     vault::path::{Namespace, Params, VaultPath},
@@ -56,7 +62,26 @@ enum Body {
     Go { text: Arc<str>, trees: Arc<Trees> },
     Default { form: DefaultForm, path: VaultPath, params: Params },
     Formatted(Formatted),
+    Handlebars(Box<Compiled>),
 }
+
+/// The text of a partial, and where it is.
+#[derive(Clone, Debug)]
+pub struct Partial {
+    /// Its file.
+    pub path: Arc<Path>,
+    /// Its text.
+    pub text: String,
+}
+
+impl From<(PathBuf, String)> for Partial {
+    fn from((path, text): (PathBuf, String)) -> Self {
+        Self { path: path.into(), text }
+    }
+}
+
+/// Finds partials by name; an error has words for the user.
+pub type LoadPartial<'l> = &'l mut dyn FnMut(&str) -> Result<Partial, String>;
 
 /// What a render gives. While anything is missing, `bytes` and `effects` are not to be used.
 #[derive(Default)]
@@ -82,13 +107,21 @@ impl Render {
     }
 }
 
+/// For texts that include no partials.
+///
+/// # Errors
+/// Always.
+pub fn no_partials(_: &str) -> Result<Partial, String> {
+    Err("there are no partials here".to_owned())
+}
+
 impl Template {
-    /// Reads a template's text, once. For the injector's default forms there is no text.
+    /// Reads a template's text, once, and the partials that it includes. Default forms and output formats have none.
     ///
     /// # Errors
-    /// The first mistake in the text.
-    pub fn compile(spec: &TemplateSpec, text: &str) -> Result<Self, TemplateError> {
-        Self::compile_with(spec, text, &[])
+    /// The first mistake in the text or in a partial.
+    pub fn compile(spec: &TemplateSpec, text: &str, load: LoadPartial<'_>) -> Result<Self, TemplateError> {
+        Self::compile_with(spec, text, &[], load)
     }
 
     /// The same with functions that only a test of the engine has.
@@ -99,6 +132,7 @@ impl Template {
         spec: &TemplateSpec,
         text: &str,
         extra: &'static [Func],
+        load: LoadPartial<'_>,
     ) -> Result<Self, TemplateError> {
         let (origin, whole_file) = match &spec.source {
             TemplateSource::File(path) => {
@@ -112,6 +146,12 @@ impl Template {
             }
             TemplateSource::Formatted { format, path, params } => {
                 Body::Formatted(Formatted::new(*format, path, params))
+            }
+            _ if spec.dialect == Dialect::Handlebars => {
+                let strict = spec.on_missing_key == OnMissingKey::Error;
+                let how = (strict, spec.sandbox_path.clone());
+                let place = (&origin, whole_file);
+                Body::Handlebars(Box::new(Compiled::new(text, place, &spec.function_denylist, load, how)?))
             }
             _ => {
                 let registry = Registry::new(&spec.function_denylist).with_extra(extra);
@@ -143,6 +183,7 @@ impl Template {
             Body::Go { trees, .. } => literal::requests(trees).into_iter().map(request).collect(),
             Body::Default { path, params, .. } => vec![request((Verb::Read, path.clone(), params.clone()))],
             Body::Formatted(formatted) => formatted.literal_request().into_iter().map(request).collect(),
+            Body::Handlebars(compiled) => compiled.literal_requests().into_iter().map(request).collect(),
         }
     }
 
@@ -158,6 +199,7 @@ impl Template {
                 column: 1,
             }],
             Body::Formatted(formatted) => vec![formatted.call()],
+            Body::Handlebars(compiled) => compiled.calls(),
         }
     }
 
@@ -167,14 +209,16 @@ impl Template {
             Body::Go { trees, .. } => certificate::of_trees(trees),
             Body::Default { .. } => CertificateUse::default(),
             Body::Formatted(formatted) => formatted.certificate_use(),
+            Body::Handlebars(compiled) => compiled.certificate_use(),
         }
     }
 
-    /// The text that it was read from; the default forms have none.
+    /// The text that it was read from; default forms and formats have none.
     pub fn text(&self) -> &str {
         match &self.body {
             Body::Go { text, .. } => text,
             Body::Default { .. } | Body::Formatted(_) => "",
+            Body::Handlebars(compiled) => compiled.text(),
         }
     }
 
@@ -196,6 +240,7 @@ impl Template {
                 Ok(default::render(*form, host, request))
             }
             Body::Formatted(formatted) => formatted.render(host, identity, &self.origin),
+            Body::Handlebars(compiled) => compiled.render(host, identity),
         }
     }
 

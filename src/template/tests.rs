@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     Identity, Render, Template, TemplateError,
     fixture::{Fixture, FixtureHost},
+    no_partials,
 };
 use crate::{
     config::template::{Destination, OnMissingKey, TemplateSource, TemplateSpec},
@@ -28,7 +29,7 @@ fn fixture() -> Fixture {
 }
 
 /// A template as an annotation brings it.
-fn spec() -> TemplateSpec {
+pub(super) fn spec() -> TemplateSpec {
     TemplateSpec {
         origin: Origin::Annotation("vault.hashicorp.com/agent-inject-template-app".into()),
         source: TemplateSource::Inline("".into()),
@@ -61,7 +62,7 @@ fn strict() -> TemplateSpec {
 
 fn render(spec: &TemplateSpec, text: &str) -> Result<Render, TemplateError> {
     let fixture = fixture();
-    FixtureHost::new(&fixture).settle(&Template::compile(spec, text)?, &Identity::default())
+    FixtureHost::new(&fixture).settle(&Template::compile(spec, text, &mut no_partials)?, &Identity::default())
 }
 
 fn rendered(text: &str) -> String {

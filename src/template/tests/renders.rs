@@ -17,7 +17,7 @@ fn a_first_pass_names_what_is_missing_and_gives_nothing_to_use() {
     let fixture = fixture();
     let mut host = FixtureHost::new(&fixture);
     let text = "{{ with secret \"kv/data/app\" }}{{ with secret \"kv1/app?version=2\" }}x{{ end }}{{ end }}";
-    let template = Template::compile(&spec(), text).unwrap();
+    let template = Template::compile(&spec(), text, &mut no_partials).unwrap();
     let first = template.render(&mut host, &Identity::default()).unwrap();
     assert!(!first.is_complete());
     assert_eq!(paths(&first.missing), ["read kv/data/app"]);
@@ -31,7 +31,8 @@ fn a_first_pass_names_what_is_missing_and_gives_nothing_to_use() {
 fn an_error_that_missing_data_may_explain_only_blocks_the_pass() {
     let fixture = fixture();
     let mut host = FixtureHost::new(&fixture);
-    let template = Template::compile(&strict(), "{{ (secret \"kv1/app\").Data.user }}").unwrap();
+    let template =
+        Template::compile(&strict(), "{{ (secret \"kv1/app\").Data.user }}", &mut no_partials).unwrap();
     let first = template.render(&mut host, &Identity::default()).unwrap();
     assert!(first.blocked.is_some() && first.bytes.is_empty());
     let last = host.settle(&template, &Identity::default()).unwrap();
@@ -44,7 +45,7 @@ fn literal_reads_are_known_from_the_text_but_no_write_and_nothing_conditional() 
                 {{ (secret \"c\").Data.x }}{{ range secrets \"d/\" }}{{ secret . }}{{ secret \"dyn\" }}{{ end }}\
                 {{ if (secret \"e\").Data.on }}{{ secret \"f\" }}{{ end }}{{ secret \"pki/issue/x\" \"a=b\" }}\
                 {{ or (env \"X\") (secret \"g\") }}{{ define \"u\" }}{{ secret \"h\" }}{{ end }}";
-    let template = Template::compile(&spec(), text).unwrap();
+    let template = Template::compile(&spec(), text, &mut no_partials).unwrap();
     assert_eq!(
         paths(&template.literal_requests(&Identity::default())),
         ["read a", "read b version 1", "read c", "list d", "read e"]
@@ -90,7 +91,7 @@ fn default_forms_print_what_the_default_templates_print() {
         {
             let (vault_path, params) = VaultPath::parse(path).unwrap();
             let source = TemplateSource::Default { form, path: vault_path, params };
-            let ours = Template::compile(&TemplateSpec { source, ..spec() }, "").unwrap();
+            let ours = Template::compile(&TemplateSpec { source, ..spec() }, "", &mut no_partials).unwrap();
             let ours = FixtureHost::new(&fixture).settle(&ours, &Identity::default()).unwrap();
             let text = text.replace("\"PATH\"", &quote::quote(path.as_bytes()));
             let theirs = render(&spec(), &text).unwrap_or_else(|error| panic!("{error}"));

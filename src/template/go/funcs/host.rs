@@ -185,7 +185,7 @@ fn answer(ctx: &mut Ctx<'_>, request: SecretRequest, show: fn(&Secret) -> Value)
 ///
 /// # Errors
 /// A path or pair that can't be sent.
-pub(in crate::template::go) fn secret_request(args: &Args) -> Result<(Verb, VaultPath, Params), FuncError> {
+pub(in crate::template) fn secret_request(args: &Args) -> Result<(Verb, VaultPath, Params), FuncError> {
     let fields = pairs(args)?;
     let text = args.lossy(0);
     if args.len() == 1 {
@@ -218,10 +218,19 @@ fn pki_cert(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     if args.is_empty() {
         return Ok(Value::Nil);
     }
-    let fields = pairs(&args)?;
-    let (path, params) = read_path(&args.lossy(0))?;
+    let (fields, path, params) = issue_request(&args)?;
     let request = request(ctx, Verb::Issue(fields), path, params);
     answer(ctx, request, certificate)
+}
+
+/// The request that a `pkiCert` call makes, from its arguments.
+///
+/// # Errors
+/// A path or pair that can't be sent.
+pub(in crate::template) fn issue_request(args: &Args) -> Result<(Params, VaultPath, Params), FuncError> {
+    let fields = pairs(args)?;
+    let (path, params) = read_path(&args.lossy(0))?;
+    Ok((fields, path, params))
 }
 
 fn file(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
@@ -231,11 +240,16 @@ fn file(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     }
     let path = path.trim();
     if let Some(sandbox) = &ctx.settings.sandbox
-        && !clean(Path::new(path)).starts_with(clean(sandbox))
+        && !is_inside(path, sandbox)
     {
         return Err(FuncError::new(format!("'{path}' is outside of sandbox")));
     }
     ctx.host.file(path).map(Value::String).map_err(FuncError::new)
+}
+
+/// Whether a path stays below a folder, by its text alone.
+pub(in crate::template) fn is_inside(path: &str, folder: &Path) -> bool {
+    clean(Path::new(path)).starts_with(clean(folder))
 }
 
 /// A path without `.` and `..`, by its text alone; the host guards against links.

@@ -40,8 +40,8 @@ mod text;
 use std::{collections::HashMap, sync::LazyLock};
 
 pub(super) use builtin::CALLEE;
-pub(super) use host::secret_request;
-pub use registry::Registry;
+pub(in crate::template) use host::{is_inside, issue_request, secret_request};
+pub use registry::{Registry, is_denied};
 pub use scratch::scratch;
 
 use super::{

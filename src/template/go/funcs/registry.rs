@@ -38,7 +38,7 @@ impl Registry {
     pub fn resolve(&self, name: &str) -> Option<(&'static str, &'static Func)> {
         let function = self.extra.iter().find(|func| func.name == name).or_else(|| find(name))?;
         let built_in = builtin::FUNCS.iter().any(|func| func.name == name);
-        if !built_in && self.denied.iter().any(|pattern| glob(pattern.as_bytes(), name.as_bytes())) {
+        if !built_in && is_denied(&self.denied, name) {
             return Some((function.name, &DENIED));
         }
         Some((function.name, function))
@@ -54,6 +54,11 @@ impl Registry {
         known.sort_by_key(|name| (std::cmp::Reverse(name.len()), *name));
         nearest(name, known).map(|near| format!("did you mean {near}?"))
     }
+}
+
+/// Whether one of the globs matches a name.
+pub fn is_denied(denied: &[String], name: &str) -> bool {
+    denied.iter().any(|pattern| glob(pattern.as_bytes(), name.as_bytes()))
 }
 
 /// Whether `name` matches; `*` stands for any run of characters.
