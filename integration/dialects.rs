@@ -10,7 +10,10 @@ use std::{
 
 use serde_json::json;
 
-use super::harness::{Pod, canary, each_server, process::full_binary};
+use super::{
+    harness::{Pod, canary, canary::remember, each_server, process::full_binary},
+    pki,
+};
 
 const NAME: &str = "{{#with (secret \"secret/data/app\")}}{{user}}:{{password}}{{/with}}";
 
@@ -116,6 +119,40 @@ fn what_cannot_be_rendered_says_where_and_shows_no_value() {
         pod.annotate("agent-inject-template-x", "{{#if a}}x").annotate("decant/dialect-x", "handlebars");
         let said = pod.init().finish().expect(2).all();
         assert!(said.contains("{{#if}} is never closed"), "{said}");
+    });
+}
+
+/// What a PEM file holds, block by block; the bodies of keys are looked for in all that is printed.
+fn labels(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| line.len() == 64).for_each(remember);
+    text.lines().filter_map(|line| line.strip_prefix("-----BEGIN ")?.strip_suffix("-----")).collect()
+}
+
+#[test]
+fn a_bundle_is_issued_once_for_format_and_templates_and_found_again_on_disk() {
+    each_server(|server| {
+        let pod = Pod::at(server);
+        pki::engine(server, &json!({}));
+        let (bundle, leaf) = (pod.path("bundle.pem"), pod.path("leaf.pem"));
+        let text =
+            "{{#with (pkiCert \"pki/issue/web\" common_name=\"a.example.com\")}}{{certificate}}{{/with}}";
+        let config = format!(
+            "exit_after_auth = true\n{}\
+             template {{\n  secret = \"pki/issue/web?common_name=a.example.com\"\n  format = \"pem\"\n  \
+             destination = \"{}\"\n}}\n\
+             template {{\n  contents = {text:?}\n  dialect = \"handlebars\"\n  destination = \"{}\"\n}}\n",
+            pod.login(server, "pki"),
+            bundle.display(),
+            leaf.display(),
+        );
+        pod.agent(&config).finish().expect(0);
+        let first = fs::read_to_string(&bundle).unwrap();
+        let found = labels(&first);
+        assert_eq!(found[..2], ["CERTIFICATE"; 2]);
+        assert!(found.len() == 3 && found[2].ends_with("PRIVATE KEY"), "{found:?}");
+        assert!(first.starts_with(fs::read_to_string(&leaf).unwrap().trim_end()), "one certificate for both");
+        pod.agent(&config).finish().expect(0);
+        assert_eq!(fs::read_to_string(&bundle).unwrap(), first, "a good certificate is not issued anew");
     });
 }
 

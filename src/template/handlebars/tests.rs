@@ -93,6 +93,7 @@ fn paths<'r>(requests: impl IntoIterator<Item = &'r SecretRequest>) -> Vec<Strin
 
 #[test]
 fn a_secret_is_its_data_whatever_engine_it_is_from() {
+    assert_eq!(of_app("{{api-key}}{{lookup this \"api-key\"}}"), "k-1k-1");
     assert_eq!(
         of_app("{{user}}:{{port}}:{{db.name}}:{{[api-key]}}:{{hosts.[1]}}:{{on}}"),
         "app:5432:shop:k-1:h2:true"
