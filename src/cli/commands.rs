@@ -78,7 +78,8 @@ pub(super) static COMMANDS: &[Spec] = &[
         name: "render",
         about: "Show what templates render to, with secrets from a server or from a file",
         long: "FILE is a template, a configuration (all its templates), or a Kubernetes manifest with annotations\n\
-               (Pod, Deployment and their kin); its name and contents tell which, `-` is standard input. Secrets\n\
+               (Pod, Deployment and their kin); its name and contents tell which, `-` is standard input. Files\n\
+               *.hbs are Handlebars, others Go templates; the folder `partials` beside them has partials. Secrets\n\
                come from the server (VAULT_ADDR, VAULT_TOKEN or ~/.vault-token; leased ones are made for real)\n\
                or from the file that --fixture names. On a terminal their values are hidden.\n\
                It never runs commands and writes only below the folder that --out names.\n\
@@ -91,6 +92,8 @@ pub(super) static COMMANDS: &[Spec] = &[
                    decant render app.conf.tmpl --fixture secrets.yaml --watch\n\n  \
                    What a deployment's pods would get, into a folder:\n    \
                    decant render deployment.yaml --fixture secrets.yaml --out rendered\n\n  \
+                   A secret as it would be with a format, without a template:\n    \
+                   decant render --secret secret/data/app --format dotenv\n\n  \
                    What would change in the rendered files here:\n    \
                    decant render --config agent.hcl --diff",
         usage_exit: 2,

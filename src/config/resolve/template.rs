@@ -84,16 +84,16 @@ fn resolve(raw: &RawTemplate, partials: &Said<String>, findings: &mut Findings) 
 
 /// The dialect that is said, else that of the file's name.
 fn dialect(raw: &RawTemplate, findings: &mut Findings) -> Dialect {
-    let by_name = filled(&raw.source).map_or(Dialect::Go, |file| Dialect::of_file(Path::new(file)));
-    let Some(said) = raw.dialect.as_ref().filter(|said| !said.value.is_empty()) else { return by_name };
-    let Some(dialect) = Dialect::parse(&said.value) else {
-        let names = Dialect::ALL.map(Dialect::name);
-        findings.errors.push(unknown(said, "dialect", &names));
-        return by_name;
-    };
-    if filled(&raw.format).is_some() {
-        let what = "`dialect` has no effect where a `format` writes the secret";
-        findings.warn(&said.origin, Problem::warning(what));
+    let mut dialect = filled(&raw.source).map_or(Dialect::Go, |file| Dialect::of_file(Path::new(file)));
+    if let Some(said) = raw.dialect.as_ref().filter(|said| !said.value.is_empty()) {
+        match Dialect::parse(&said.value) {
+            Some(meant) => dialect = meant,
+            None => findings.errors.push(unknown(said, "dialect", &Dialect::ALL.map(Dialect::name))),
+        }
+        if filled(&raw.format).is_some() {
+            let what = "`dialect` has no effect where a `format` writes the secret";
+            findings.warn(&said.origin, Problem::warning(what));
+        }
     }
     for delimiter in [&raw.left_delimiter, &raw.right_delimiter].into_iter().flatten() {
         if dialect == Dialect::Handlebars && !delimiter.value.is_empty() {

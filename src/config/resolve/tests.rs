@@ -608,6 +608,12 @@ fn a_template_has_a_dialect_by_its_file_or_by_word() {
     assert_eq!(of("source = \"/a.hbs\"\ndialect = \"go\""), (Dialect::Go, OnMissingKey::Zero));
     let lax = "contents = \"x\"\ndialect = \"Handlebars\"\nerror_on_missing_key = false";
     assert_eq!(of(lax), (Dialect::Handlebars, OnMissingKey::Zero));
+    let odd = with_login("template {\nsource = \"/a.hbs\"\nleft_delimiter = \"[[\"\ndestination = \"/x\"\n}");
+    assert!(
+        said(&odd.warnings).contains("delimiters can't be changed in Handlebars"),
+        "{}",
+        said(&odd.warnings)
+    );
 }
 
 #[test]
