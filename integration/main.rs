@@ -24,6 +24,7 @@ mod groups;
 mod handover;
 mod harness;
 mod image;
+mod injector;
 mod input;
 mod isolation;
 mod laptop;

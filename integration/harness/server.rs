@@ -264,7 +264,7 @@ pub fn on_dev(why: &str, case: impl FnOnce(&Server)) {
     }
 }
 
-fn real_binaries() -> Vec<PathBuf> {
+pub fn real_binaries() -> Vec<PathBuf> {
     static SAID: Once = Once::new();
     let binaries: Vec<PathBuf> = ["BAO_BIN", "VAULT_BIN"].into_iter().filter_map(named).collect();
     if binaries.is_empty() {

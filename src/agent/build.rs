@@ -11,7 +11,8 @@ use std::{
 use thiserror::Error;
 
 use super::{
-    endpoints, environment,
+    endpoints::{self, Endpoints},
+    environment,
     host::{World, open_regular},
     plan::{Plan, PlanConfig},
     upstream::{self, UpstreamError},
@@ -26,7 +27,7 @@ use crate::{
         partials,
         template::{TemplateSource, TemplateSpec},
     },
-    listener::{BindError, Bound},
+    listener::BindError,
     problem::Problem,
     process::{
         harden,
@@ -96,8 +97,8 @@ pub struct Parts {
     pub command_env: action::command::Environment,
     /// Hears when the run is ready, reloads and stops.
     pub service_manager: Arc<ServiceManager>,
-    /// Where the status is served.
-    pub endpoints: Vec<Bound>,
+    /// Where requests are answered.
+    pub endpoints: Endpoints,
     /// Removed when the run is over.
     pub pid_file: Option<PidFile>,
     /// Time.
@@ -114,7 +115,7 @@ impl Parts {
         let (templates, broken) = compile(&config)?;
         let sinks = sinks(&config)?;
         let pid_file = config.pid_file.as_deref().map(PidFile::create).transpose()?;
-        let endpoints = endpoints::bind(&config.status, config.pid_file.as_deref(), environment.get("HOME"))?;
+        let endpoints = endpoints::bind(&config, environment.get("HOME"))?;
         let identity = Identity { auth: AuthId::default(), namespace: config.vault.namespace.clone() };
         let known = templates.iter().map(|(spec, template)| {
             let literal: BTreeSet<SecretRequest> = template.literal_requests(&identity).into_iter().collect();

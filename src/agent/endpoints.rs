@@ -6,18 +6,36 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use super::{build::Parts, event::Signal, quit::QuitService};
 use crate::{
-    config::{StatusConfig, StatusSocket},
+    config::{Config, StatusConfig, StatusSocket},
     listener::{BindError, Bound, Endpoint, Limits, Service, serve},
     problem::chain,
     status::{Ask, place, serve::StatusService},
 };
 
+/// All endpoints, taken.
+#[derive(Debug, Default)]
+pub struct Endpoints {
+    /// Where the status is served.
+    status: Vec<Bound>,
+    /// Where the agent can be asked to quit.
+    quit: Vec<Bound>,
+}
+
 /// Takes all endpoints that the configuration names, and the socket at one of the usual places where it names none.
 ///
 /// # Errors
 /// An endpoint that somebody named and that can't be had.
-pub fn bind(
+pub fn bind(config: &Config, home: Option<&str>) -> Result<Endpoints, BindError> {
+    let quit = config.quit.iter().map(|endpoint| Bound::new(&endpoint.value));
+    Ok(Endpoints {
+        quit: quit.collect::<Result<_, _>>()?,
+        status: status(&config.status, config.pid_file.as_deref(), home)?,
+    })
+}
+
+fn status(
     status: &StatusConfig,
     pid_file: Option<&Path>,
     home: Option<&str>,
@@ -55,11 +73,16 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Serves the status at all of them; the questions come out behind.
-    pub fn start(bound: Vec<Bound>) -> (Self, mpsc::Receiver<Ask>) {
+    /// Serves all of them; the questions about the status come out behind.
+    pub fn start(parts: &mut Parts, signals: &mpsc::Sender<Signal>) -> (Self, mpsc::Receiver<Ask>) {
+        let endpoints = std::mem::take(&mut parts.endpoints);
         let (asker, asks) = mpsc::channel(16);
         let mut servers = Self { tasks: JoinSet::new(), stop: CancellationToken::new() };
-        for bound in bound {
+        for bound in endpoints.quit {
+            let service = QuitService::new(signals.clone(), parts.config.vault.address.clone());
+            servers.serve(bound, service, "the listener takes requests to quit");
+        }
+        for bound in endpoints.status {
             servers.serve(bound, StatusService::new(asker.clone()), "status is served");
         }
         (servers, asks)

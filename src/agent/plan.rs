@@ -6,6 +6,7 @@
 //! a group are rendered in one pass, from the same answers, and written together or not at all.
 
 mod group;
+mod view;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -133,49 +134,9 @@ impl Plan {
         self.templates.iter().filter_map(|template| template.due).map(|due| due.at).min()
     }
 
-    /// Why the template isn't rendered as it should be.
-    pub fn trouble(&self, index: usize) -> Option<&str> {
-        self.templates.get(index)?.trouble.as_deref()
-    }
-
-    /// Whether the template has been rendered.
-    pub fn is_rendered(&self, index: usize) -> bool {
-        self.templates.get(index).is_some_and(|template| template.rendered_once)
-    }
-
     /// Whether the first render is still to be waited for: in a run that renders once, until its end.
     pub const fn awaits_first_render(&self) -> bool {
         !self.all_rendered || self.config.once
-    }
-
-    /// How many templates there are.
-    pub const fn len(&self) -> usize {
-        self.templates.len()
-    }
-
-    /// Whether there is no template.
-    pub const fn is_empty(&self) -> bool {
-        self.templates.is_empty()
-    }
-
-    /// The requests that the template uses, as far as is known, sorted.
-    pub fn used(&self, index: usize) -> &[SecretRequest] {
-        self.templates.get(index).map_or(&[], |template| &template.used)
-    }
-
-    /// All requests that templates use, sorted.
-    pub const fn wanted(&self) -> &BTreeSet<SecretRequest> {
-        &self.wanted
-    }
-
-    /// Whether the sinks hold the first token, or there are none.
-    pub const fn sinks_done(&self) -> bool {
-        self.sinks_done
-    }
-
-    /// Whether every template has been rendered.
-    pub const fn all_rendered(&self) -> bool {
-        self.all_rendered
     }
 
     /// Takes an event and says what to do.

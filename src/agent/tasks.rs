@@ -67,10 +67,9 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
     }
     announce(&parts.config, &parts.broken);
     let revoke = revoke::asked_for(&parts.config);
-    let service_manager = parts.service_manager.clone();
-    let gate = parts.gate.clone();
+    let (service_manager, gate) = (parts.service_manager.clone(), parts.gate.clone());
     let deadline = parts.config.init_deadline.map(|limit| parts.clock.now() + limit);
-    let (servers, asks) = Servers::start(std::mem::take(&mut parts.endpoints));
+    let (servers, asks) = Servers::start(&mut parts, &signals);
     let readiness = Readiness::start(parts.clock, service_manager.clone(), &parts.config.status);
     let reconcile = Reconcile {
         asks,

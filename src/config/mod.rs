@@ -24,7 +24,10 @@ pub use crate::telemetry::{
     level::{LogFormat, LogLevel},
 };
 use crate::{
-    config::template::TemplateSpec, listener::Endpoint, origin::Origin, problem::Problem,
+    config::template::TemplateSpec,
+    listener::Endpoint,
+    origin::{Origin, Sourced},
+    problem::Problem,
     vault::path::Namespace,
 };
 
@@ -53,6 +56,8 @@ pub struct Config {
     pub handover: Option<HandoverConfig>,
     /// Who may see how the agent is.
     pub status: StatusConfig,
+    /// Where `POST /agent/v1/quit` ends the agent (`listener.agent_api.enable_quit`).
+    pub quit: Vec<Sourced<Endpoint>>,
     /// What was odd but usable; said once at start.
     pub warnings: Vec<Problem>,
 }

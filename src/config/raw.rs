@@ -3,8 +3,11 @@
 //! Config files, annotations, environment and flags each make a [`Raw`]; `merge` puts them together and `resolve`
 //! turns the result into a [`Config`](super::Config).
 
+mod idle;
+
 use std::{collections::BTreeMap, time::Duration};
 
+pub use self::idle::{RawExec, RawIdle, RawListener, RawPersist, RawTokenUse};
 use super::template::{ActionSpec, CommandForm, DefaultForm};
 use crate::{
     listener::Endpoint,
@@ -341,50 +344,4 @@ pub struct RawGroup {
     pub atomic: Said<bool>,
     /// What follows when any of its files changed.
     pub on_change: Vec<ActionSpec>,
-}
-
-/// What checks across stanzas need to know of those that are not acted on.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RawIdle {
-    /// Stanza `cache`.
-    pub cache: Option<RawTokenUse>,
-    /// Stanza `cache.persist`.
-    pub persist: Option<RawPersist>,
-    /// Stanza `api_proxy`.
-    pub api_proxy: Option<RawTokenUse>,
-    /// Stanzas `listener`.
-    pub listeners: Vec<Origin>,
-    /// Stanzas `env_template`: the variables' names.
-    pub env_templates: Vec<Sourced<String>>,
-    /// Stanza `exec`.
-    pub exec: Option<RawExec>,
-}
-
-/// A stanza that may hand out the auto-auth token.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RawTokenUse {
-    /// Place of the stanza.
-    pub origin: Origin,
-    /// `use_auto_auth_token`, where `"force"` counts as true.
-    pub use_auto_auth_token: Said<bool>,
-}
-
-/// Stanza `cache.persist`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RawPersist {
-    /// Folder.
-    pub path: Said<String>,
-    /// Service-account JWT that protects what lies there.
-    pub service_account_token_file: Said<String>,
-}
-
-/// Stanza `exec`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RawExec {
-    /// Place of the stanza.
-    pub origin: Origin,
-    /// Program and arguments.
-    pub command: Vec<String>,
-    /// `always` or `never`.
-    pub restart_on_secret_changes: Said<String>,
 }

@@ -4,6 +4,7 @@ mod auto_auth;
 mod cross;
 mod group;
 mod handover;
+mod listener;
 mod log;
 mod method;
 mod server;
@@ -82,6 +83,7 @@ fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Result
         revoke_on_exit: value_or(&raw.own.revoke_on_exit, false),
         handover: handover::resolve(&raw, &mut findings),
         status: status(&raw.own),
+        quit: listener::resolve(&raw.idle.listeners, &mut findings),
         warnings: Vec::new(),
     };
     let mut warnings = raw.warnings;

@@ -45,7 +45,7 @@ fn read_method(cx: &mut Context<'_>, method: &Block<'_>) -> RawMethod {
 }
 
 /// The type: `type` wins; a label counts in any case.
-fn kind(cx: &mut Context<'_>, block: &Block<'_>) -> Said<String> {
+pub(super) fn kind(cx: &mut Context<'_>, block: &Block<'_>) -> Said<String> {
     block.text(cx, "type").filter(|kind| !kind.value.is_empty()).or_else(|| {
         let label = block.label?;
         Some(Sourced::new(label.text.to_lowercase(), cx.origin(label.pos)))

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     config::{
         hcl::Kind,
-        raw::{RawExec, RawIdle, RawPersist, RawTokenUse},
+        raw::{RawExec, RawIdle, RawListener, RawPersist, RawTokenUse},
     },
     origin::Sourced,
     problem::Problem,
@@ -18,19 +18,46 @@ pub(super) fn read(cx: &mut Context<'_>, top: &Block<'_>) -> RawIdle {
     if let Some(telemetry) = top.only(cx, "telemetry", &schema::TELEMETRY) {
         telemetry.check_keys(cx);
     }
-    let listeners = top.blocks(cx, "listener", &schema::LISTENER);
-    for listener in &listeners {
-        unknown_keys(cx, listener);
-    }
     let (cache, persist) = cache(cx, top);
     RawIdle {
         cache,
         persist,
         api_proxy: token_use(cx, top, "api_proxy", &schema::API_PROXY),
-        listeners: listeners.iter().map(|listener| cx.origin(listener.pos)).collect(),
+        listeners: listeners(cx, top),
         env_templates: env_templates(cx, top),
         exec: exec(cx, top),
     }
+}
+
+/// All that a listener does so far is to answer a request to quit.
+fn listeners(cx: &mut Context<'_>, top: &Block<'_>) -> Vec<RawListener> {
+    let mut listeners = Vec::new();
+    for block in top.blocks(cx, "listener", &schema::LISTENER) {
+        unknown_keys(cx, &block);
+        let api = block.only(cx, "agent_api", &schema::AGENT_API);
+        if let Some(api) = &api {
+            api.check_keys(cx);
+        }
+        let listener = RawListener {
+            origin: cx.origin(block.pos),
+            kind: super::auto_auth::kind(cx, &block),
+            address: block.text(cx, "address"),
+            role: block.text(cx, "role"),
+            tls_disable: block.bool(cx, "tls_disable"),
+            enable_quit: api.and_then(|api| api.bool(cx, "enable_quit")),
+        };
+        let quits = listener.enable_quit.as_ref().is_some_and(|said| said.value);
+        let what = if quits {
+            "`listener` only answers POST /agent/v1/quit in this version, and refuses all other requests"
+        } else {
+            "`listener` is accepted, but has no effect in this version"
+        };
+        if quits || listeners.is_empty() {
+            cx.warn(block.pos, Problem::warning(what));
+        }
+        listeners.push(listener);
+    }
+    listeners
 }
 
 /// Warns about unknown keys, and not a second time about those without effect: the whole stanza has none.

@@ -84,6 +84,7 @@ pub(super) static FILE: Schema = Schema {
         "template",
         "template_config",
         "decant",
+        "listener",
         "exit_after_auth",
         "pid_file",
         "log_level",
@@ -96,7 +97,6 @@ pub(super) static FILE: Schema = Schema {
     idle: &[
         "cache",
         "api_proxy",
-        "listener",
         "env_template",
         "exec",
         "telemetry",
@@ -338,6 +338,9 @@ pub(super) static LISTENER: Schema = Schema {
     ],
 };
 
+pub(super) static AGENT_API: Schema =
+    Schema { name: "listener.agent_api", acts: &["enable_quit"], idle: &[] };
+
 pub(super) static TELEMETRY: Schema = Schema {
     name: "telemetry",
     acts: &[
@@ -383,8 +386,18 @@ mod tests {
 
     #[test]
     fn keys_are_lower_case_and_said_once() {
-        let more =
-            [&SINKS, &COMMAND_ENV, &CACHE, &PERSIST, &API_PROXY, &EXEC, &ENV_TEMPLATE, &LISTENER, &TELEMETRY];
+        let more = [
+            &SINKS,
+            &COMMAND_ENV,
+            &CACHE,
+            &PERSIST,
+            &API_PROXY,
+            &EXEC,
+            &ENV_TEMPLATE,
+            &LISTENER,
+            &AGENT_API,
+            &TELEMETRY,
+        ];
         for schema in ALL.iter().copied().chain(more) {
             let mut keys: Vec<&str> = schema.keys().collect();
             let all = keys.len();
