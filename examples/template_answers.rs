@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example template_answers -- --fixture FILE < cases.jsonl`
 //!
-//! A line has `tmpl`, sometimes `missingkey` (`"error"`), `delims` and `denylist`. The answer is one of `out`,
+//! The fixture is JSON, or YAML by the ending of its name. A line has `tmpl`, sometimes `missingkey` (`"error"`), `delims` and `denylist`. The answer is one of `out`,
 //! `out_b64`, `parse_error`, `exec_error`, and `files` for what `writeToFile` left.
 #![expect(clippy::print_stderr, reason = "a program for the terminal")]
 
@@ -38,7 +38,7 @@ fn run() -> Result<(), String> {
             None => return Err(format!("unknown argument {arg}; usage: --fixture FILE < cases.jsonl")),
         };
         let text = std::fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
-        fixture = Fixture::parse(&text).map_err(|error| format!("{file}: {error}"))?;
+        fixture = read(&file, &text).map_err(|words| format!("{file}: {words}"))?;
     }
     let mut out = io::stdout().lock();
     for line in io::stdin().lock().lines() {
@@ -49,6 +49,24 @@ fn run() -> Result<(), String> {
         writeln!(out, "{}", answer_line(&line, &fixture)).map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+/// A fixture in JSON or, by the ending of the file's name, in YAML.
+fn read(file: &str, text: &str) -> Result<Fixture, String> {
+    let is_yaml = [".yaml", ".yml"].iter().any(|ending| file.ends_with(ending));
+    if is_yaml { yaml(text) } else { Fixture::parse(text).map_err(|error| error.to_string()) }
+}
+
+#[cfg(feature = "laptop")]
+fn yaml(text: &str) -> Result<Fixture, String> {
+    use decant::laptop::{fixture::value, yaml};
+    let documents = yaml::read(text).map_err(|error| format!("line {}: {error}", error.line))?;
+    Ok(documents.first().map_or_else(Fixture::default, |root| Fixture::from_data(value(root))))
+}
+
+#[cfg(not(feature = "laptop"))]
+fn yaml(_: &str) -> Result<Fixture, String> {
+    Err("a fixture in YAML needs the feature `laptop`".to_owned())
 }
 
 /// The line with our answer. Neither a broken line nor a panic ends the run.

@@ -30,6 +30,7 @@ use serde_json::{Map, Value};
 
 const FIXTURE: &str = include_str!("../corpus/templates/fixture.json");
 const CORPUS: &str = include_str!("../corpus/templates/vectors.jsonl");
+const MORE: &str = include_str!("../corpus/templates/more.jsonl");
 const ANSWERS: [&str; 5] = ["out", "out_b64", "parse_error", "exec_error", "files"];
 
 /// Most differences that are shown.
@@ -38,7 +39,11 @@ const SHOWN: usize = 60;
 type Case = Map<String, Value>;
 
 fn corpus() -> Vec<Case> {
-    CORPUS.lines().map(|line| serde_json::from_str(line).expect("a line of the corpus")).collect()
+    CORPUS
+        .lines()
+        .chain(MORE.lines())
+        .map(|line| serde_json::from_str(line).expect("a line of the corpus"))
+        .collect()
 }
 
 /// The cases of a run: as many as `ORACLE_CASES` says, from `ORACLE_SEED` on.

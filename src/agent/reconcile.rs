@@ -37,7 +37,7 @@ use crate::{
         snapshot::Snapshot,
     },
     status::{Ask, Report},
-    template::{Identity, Render, Template, error::TemplateError},
+    template::{Identity, Render, Template, error::TemplateError, oddity::Oddity},
     vault::lifetime::Rules,
     watch::Watch,
 };
@@ -88,6 +88,8 @@ struct Running {
     files: HashMap<usize, BTreeSet<PathBuf>>,
     /// The template's last trouble that was logged, so that it is said once.
     said: HashMap<usize, String>,
+    /// What templates printed that no application expects, each said once in a run.
+    odd: BTreeSet<(usize, Oddity)>,
     /// What `writeToFile` has appended while other files of the same template failed.
     appended: HashMap<usize, output::effect::Appended>,
     batches: VecDeque<(Vec<usize>, Moment)>,
@@ -108,6 +110,7 @@ impl Reconcile {
             pending: HashMap::new(),
             files: HashMap::new(),
             said: HashMap::new(),
+            odd: BTreeSet::new(),
             appended: HashMap::new(),
             batches: VecDeque::new(),
             batch: None,
@@ -249,6 +252,12 @@ impl Running {
             Ok(render) if !render.is_complete() => Rendered::Waiting { used },
             Ok(render) => {
                 self.said.remove(&index);
+                for oddity in &render.oddities {
+                    if self.odd.insert((index, oddity.clone())) {
+                        let origin = &self.parts.templates[index].0.origin;
+                        warn!(target: "agent", "{origin}: {oddity}; {}", oddity.hint());
+                    }
+                }
                 self.pending.insert(index, render);
                 Rendered::Ready { used }
             }

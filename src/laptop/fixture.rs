@@ -291,7 +291,7 @@ fn wrapped(data: Value) -> Value {
 }
 
 /// A value as a server would send it; numbers keep their text where JSON allows it.
-fn value(node: &Node) -> Value {
+pub fn value(node: &Node) -> Value {
     match &node.kind {
         Kind::List(items) => Value::List(Arc::new(items.iter().map(value).collect())),
         Kind::Map(entries) => {

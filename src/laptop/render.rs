@@ -18,7 +18,7 @@ use crate::{
     config::template::{TemplateSource, TemplateSpec},
     problem::Problem,
     secrets::request::{AuthId, SecretRequest},
-    template::{Identity, Template, host::FileEffect},
+    template::{Identity, Template, host::FileEffect, oddity::Oddity},
 };
 
 /// What became of a template.
@@ -86,7 +86,6 @@ pub async fn render(unit: &Unit, source: &mut Source, answers: &mut Answers, wor
 struct Job {
     /// `None`: nothing more can become of it.
     template: Option<Template>,
-    text: String,
     done: Done,
 }
 
@@ -103,7 +102,7 @@ impl Job {
             done.files.insert(path.clone());
         }
         match text::load(spec, beside) {
-            Ok(Loaded { spec, template, text, oddity, partials }) => {
+            Ok(Loaded { spec, template, oddity, partials }) => {
                 done.files.extend(partials);
                 if let TemplateSource::File(path) = &spec.source {
                     done.files.insert(path.clone());
@@ -111,16 +110,16 @@ impl Job {
                 done.spec = spec;
                 done.warnings.extend(oddity);
                 match template {
-                    Ok(template) => Self { template: Some(template), text, done },
+                    Ok(template) => Self { template: Some(template), done },
                     Err(error) => {
                         done.result = Err(Failed::Template(error.to_string()));
-                        Self { template: None, text, done }
+                        Self { template: None, done }
                     }
                 }
             }
             Err(problem) => {
                 done.result = Err(Failed::Template(problem.to_string()));
-                Self { template: None, text: String::new(), done }
+                Self { template: None, done }
             }
         }
     }
@@ -135,7 +134,10 @@ impl Job {
         match rendered {
             Ok(render) if render.is_complete() => {
                 self.done.used = render.used;
-                self.done.warnings.extend(odd_text(&render.bytes, &self.text, &self.done.spec));
+                let origin = &self.done.spec.origin;
+                let warning =
+                    |odd: &Oddity| Problem::warning(odd.to_string()).at(origin.clone()).hint(odd.hint());
+                self.done.warnings.extend(render.oddities.iter().map(warning));
                 self.done.result = Ok(Output { bytes: render.bytes, effects: render.effects });
                 BTreeSet::new()
             }
@@ -154,19 +156,6 @@ impl Job {
             }
         }
     }
-}
-
-/// A text that an application won't understand, though nothing failed.
-fn odd_text(bytes: &[u8], template: &str, spec: &TemplateSpec) -> Option<Problem> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let signs = [
-        ("<no value>", "a key that the secret doesn't have: compare it with the secret's keys"),
-        ("map[", "a whole mapping: ask for a key of it, or pipe it through toJSON"),
-    ];
-    let (sign, hint) = signs.iter().find(|(sign, _)| text.contains(sign) && !template.contains(sign))?;
-    let line = text.lines().position(|line| line.contains(sign)).unwrap_or(0) + 1;
-    let what = format!("line {line} of {} has `{sign}` in it", spec.destination.path.display());
-    Some(Problem::warning(what).at(spec.origin.clone()).hint(*hint))
 }
 
 #[cfg(test)]

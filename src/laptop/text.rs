@@ -22,8 +22,6 @@ pub struct Loaded {
     pub spec: Arc<TemplateSpec>,
     /// What its text means, or the first mistake in it.
     pub template: Result<Template, TemplateError>,
-    /// The text.
-    pub text: String,
     /// What was odd.
     pub oddity: Option<Problem>,
     /// Files of partials that were read, or would have been.
@@ -50,7 +48,7 @@ pub fn load(spec: &Arc<TemplateSpec>, beside: &Path) -> Result<Loaded, Problem> 
         read.map(Partial::from)
     };
     let template = Template::compile(&spec, &text, &mut load);
-    Ok(Loaded { template, spec, text, oddity, partials })
+    Ok(Loaded { template, spec, oddity, partials })
 }
 
 /// The folder of partials: where the setting says, or, on a machine that isn't the pod, one of its name beside the

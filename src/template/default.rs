@@ -8,6 +8,7 @@ use super::{
     Render,
     go::{print, value::Value},
     host::Host,
+    oddity::{Oddity, Sign},
 };
 use crate::{config::template::DefaultForm, secrets::request::SecretRequest, vault::value::Value as Data};
 
@@ -21,7 +22,10 @@ pub(super) fn render(form: DefaultForm, host: &mut dyn Host, request: SecretRequ
         Some(secret) => {
             let out = &mut render.bytes;
             match form {
-                DefaultForm::Map => lines(secret.data.as_ref(), out),
+                DefaultForm::Map => {
+                    lines(secret.data.as_ref(), out);
+                    render.oddities = nested(secret.data.as_ref()).into_iter().collect();
+                }
                 DefaultForm::Json => {
                     json(secret.data.as_ref().unwrap_or(&Data::Null), out);
                     out.push(b'\n');
@@ -45,6 +49,12 @@ fn lines(data: Option<&Data>, out: &mut Zeroizing<Vec<u8>>) {
         }
         out.push(b'\n');
     }
+}
+
+/// The first key that holds a mapping.
+fn nested(data: Option<&Data>) -> Option<Oddity> {
+    let (key, _) = data.and_then(Data::as_map)?.iter().find(|(_, value)| value.as_map().is_some())?;
+    Some(Oddity { sign: Sign::Mapping, line: 0, source: key.to_string() })
 }
 
 /// Compact JSON as Go's encoder writes it, with `<`, `>` and `&` escaped.

@@ -50,7 +50,12 @@ impl Fixture {
     /// # Errors
     /// Text that is not JSON.
     pub fn parse(json: &str) -> Result<Self, FixtureError> {
-        let root = numbers(Value::from_json(json).map_err(FixtureError::Json)?);
+        Ok(Self::from_data(Value::from_json(json).map_err(FixtureError::Json)?))
+    }
+
+    /// The same from data that was read already (from YAML, say).
+    pub fn from_data(root: Value) -> Self {
+        let root = numbers(root);
         let section = |name: &str| root.get(name).and_then(Value::as_map).cloned().unwrap_or_default();
         let mut fixture = Self::default();
         for (paths, answer) in &section("secret") {
@@ -76,7 +81,7 @@ impl Fixture {
                 fixture.files.insert(path.to_string(), text.clone());
             }
         }
-        Ok(fixture)
+        fixture
     }
 
     /// Sets a variable of the environment.

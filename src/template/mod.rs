@@ -9,6 +9,7 @@ mod formatted;
 pub mod go;
 mod handlebars;
 pub mod host;
+pub mod oddity;
 
 use std::{
     collections::BTreeSet,
@@ -33,6 +34,7 @@ use self::{
     },
     handlebars::Compiled,
     host::{FileEffect, Host},
+    oddity::Oddity,
 };
 use crate::{
     config::template::{DefaultForm, Dialect, OnMissingKey, TemplateSource, TemplateSpec},
@@ -96,6 +98,8 @@ pub struct Render {
     pub missing: BTreeSet<SecretRequest>,
     /// The output of a program (`plugin`) is not there yet.
     pub waiting: bool,
+    /// What the text holds that no application expects, the first place of each kind.
+    pub oddities: Vec<Oddity>,
     /// Why this pass broke off, when that may be due to what is missing.
     pub blocked: Option<TemplateError>,
 }
@@ -268,6 +272,7 @@ impl Template {
             Ok(bytes) => {
                 render.bytes = bytes;
                 render.effects = std::mem::take(&mut ctx.effects);
+                render.oddities = std::mem::take(&mut ctx.oddities);
             }
             Err(fault) => {
                 let error = TemplateError::new(*fault, text, &self.origin, self.whole_file);

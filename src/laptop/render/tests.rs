@@ -95,7 +95,9 @@ fn texts_that_surely_are_mistakes_get_one_warning() {
     );
     assert_eq!(done[0].warnings.len(), 1);
     assert!(
-        done[0].warnings[0].to_string().contains("line 2 of 0 has `map[` in it"),
+        done[0].warnings[0]
+            .to_string()
+            .contains("line 2 of the template prints a whole mapping, map[…]: {{ .Data.data }}"),
         "{}",
         done[0].warnings[0]
     );

@@ -10,7 +10,10 @@ use std::{
 use super::{funcs::FuncError, object::Object, parser::Trees, stack::Stack, value::Value};
 use crate::{
     secrets::request::{AuthId, SecretRequest},
-    template::host::{FileEffect, Host},
+    template::{
+        host::{FileEffect, Host},
+        oddity::Oddity,
+    },
     vault::path::Namespace,
 };
 
@@ -53,6 +56,8 @@ pub struct Ctx<'a> {
     pub waiting: bool,
     /// Files to write.
     pub effects: Vec<FileEffect>,
+    /// Places that printed what no application expects, the first of each kind.
+    pub oddities: Vec<Oddity>,
     /// The text of the templates, for places in messages.
     pub(super) text: Arc<str>,
     /// The templates that `executeTemplate` can run.
@@ -86,6 +91,7 @@ impl<'a> Ctx<'a> {
             missing: BTreeSet::new(),
             waiting: false,
             effects: Vec::new(),
+            oddities: Vec::new(),
             text,
             trees,
             stack: Stack::here(),
@@ -148,6 +154,15 @@ impl<'a> Ctx<'a> {
             return Err(FuncError::limit("the template takes more than 2,000,000 steps"));
         }
         Ok(())
+    }
+
+    /// Counts work of a function that takes as long as many steps.
+    ///
+    /// # Errors
+    /// The limit is reached.
+    pub fn labour(&mut self, steps: u64) -> Result<(), FuncError> {
+        self.steps = self.steps.saturating_add(steps - 1);
+        self.step()
     }
 
     /// Notes a request.

@@ -93,7 +93,8 @@ impl fmt::Display for At<'_> {
 impl<'r> Run<'r, '_> {
     pub(super) fn fail<T>(&self, cause: Cause, text: impl Into<String>) -> Outcome<T> {
         let text = text.into();
-        self.fail_with(cause, text.clone(), text)
+        let hint = hints::error(&text);
+        self.fail_hint(cause, text, hint)
     }
 
     /// An error whose original words quote a value.

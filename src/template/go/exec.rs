@@ -5,10 +5,10 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::{
-    ast::{Pipe, Pos, Stmt},
+    ast::{Operand, Pipe, Pos, Stmt},
     ctx::Ctx,
     eval::{At, Outcome, Val},
-    fault::{Cause, Fault, Place},
+    fault::{Cause, Fault, Place, position},
     funcs::FuncError,
     hints,
     kind::Type,
@@ -16,7 +16,10 @@ use super::{
     print, quote,
     value::Value,
 };
-use crate::vault::value::Text;
+use crate::{
+    template::oddity::{self, Oddity, Sign},
+    vault::value::Text,
+};
 
 /// Runs one template of the set with a dot.
 ///
@@ -149,13 +152,34 @@ impl<'r> Run<'r, '_> {
     fn print(&mut self, pipe: &'r Pipe, value: &Val) -> Outcome<()> {
         self.at = Some(At::Action(pipe));
         match print::action(&value.value) {
-            Ok(Some(text)) => self.write(text.as_bytes()),
+            Ok(Some(text)) => {
+                self.note_oddity(pipe, value, text.as_bytes());
+                self.write(text.as_bytes())
+            }
             Ok(None) => {
                 let of = value.value.type_name();
                 self.fail(Cause::WrongType, format!("can't print {{{{{pipe}}}}} of type {of}"))
             }
             Err(error) => self.fail(Cause::Limit, error.shown()),
         }
+    }
+
+    /// Notes what no application expects. A text of the secret's own is not looked into, only what a function made.
+    fn note_oddity(&mut self, pipe: &Pipe, value: &Val, text: &[u8]) {
+        let made = || pipe.commands.last().and_then(|command| command.args.first());
+        let sign = match &value.value {
+            Value::Nil => Some(Sign::NoValue),
+            Value::Map(_) | Value::List(_) => oddity::sign(text),
+            Value::String(_) if made().is_some_and(|node| matches!(node.kind, Operand::Function(..))) => {
+                oddity::sign(text)
+            }
+            _ => None,
+        };
+        let Some(sign) = sign.filter(|sign| self.ctx.oddities.iter().all(|known| known.sign != *sign)) else {
+            return;
+        };
+        let line = position(&self.ctx.text, pipe.pos).0;
+        self.ctx.oddities.push(Oddity { sign, line, source: format!("{{{{ {pipe} }}}}") });
     }
 
     fn range(

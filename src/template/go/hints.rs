@@ -113,6 +113,7 @@ pub(super) fn conversion(wanted: &Type, have: &Value) -> Option<&'static str> {
         (Type::Int, Value::Int64(_) | Value::Number(_) | Value::Float(_)) => {
             Some("convert it with sprig_int")
         }
+        (Type::List(Type::String), Value::String(_)) => Some("it is one text: split makes a list of it"),
         (Type::List(Type::String), Value::List(_)) => Some("use sprig_join, which takes any list"),
         (Type::Map(Type::String, _), Value::Map(map)) if matches!(map.key, Type::Any) => {
             Some("a mapping of parseYAML doesn't fit here; parseJSON gives one that does")
@@ -156,5 +157,38 @@ pub(super) fn error(shown: &str) -> Option<String> {
             "both sides need the same type: convert one with sprig_int, parseInt or printf \"%v\"".to_owned(),
         );
     }
-    None
+    let known = ERRORS.iter().find(|(words, _)| shown.contains(words));
+    known.map(|(_, hint)| (*hint).to_owned())
 }
+
+/// Words of functions, and what to do about them.
+const ERRORS: &[(&str, &str)] = &[
+    (
+        "unknown type (json.Number)",
+        "numbers of Vault are texts here: make one to count with by sprig_int64 or sprig_float64",
+    ),
+    ("unknown type (string)", "make a number of the text by parseInt or parseFloat"),
+    ("integer divide by zero", "the divisor comes first: {{ divide 2 10 }} is 5"),
+    ("parseInt: strconv", "the text is no whole number of decimal digits"),
+    ("parseUint: strconv", "the text is no whole number of decimal digits without a sign"),
+    ("parseFloat: strconv", "the text is no number"),
+    ("parseBool: strconv", "true, t, 1 and false, f, 0 are known, in small or capital letters"),
+    ("invalid JSON", "the text is no JSON: look at the value with decant render --reveal"),
+    ("JSON input", "the text is no JSON, or only the beginning of it"),
+    ("yaml:", "the text is no YAML: look at the value with decant render --reveal"),
+    (
+        "illegal base64",
+        "the text is no base64 of this alphabet with padding; base64URLDecode reads the other one",
+    ),
+    ("Perl syntax", "Go's patterns know no look-around and no back-references"),
+    (
+        "regexp",
+        "patterns have the syntax of RE2; a backslash is doubled between \", single between back quotes",
+    ),
+    ("Invalid Semantic Version", "a version looks like 1.2.3"),
+    ("improper constraint", "a constraint looks like >=1.2, ^1.2 or ~1.2.3"),
+    ("2,000,000 steps", "shorten the loops: the limit keeps a mistake from stopping the pod"),
+    ("16 MiB", "the limit keeps a mistake from filling the memory of the pod"),
+    ("48 MiB", "the limit keeps a mistake from filling the memory of the pod"),
+    ("5,000 different secrets", "the limit keeps a mistake from flooding the server"),
+];

@@ -161,14 +161,14 @@ impl Parser<'_> {
     }
 
     fn fault_at(&self, pos: Pos, text: impl Into<String>) -> Fault {
-        Fault::new(Cause::Syntax, pos, text, Place::Parse(self.tokens[0].pos))
+        let mut fault = Fault::new(Cause::Syntax, pos, text, Place::Parse(self.tokens[0].pos));
+        fault.hint = hint_for(&fault.shown);
+        fault
     }
 
     fn unexpected<T>(&self, token: &Token, context: &str) -> Parsed<T> {
         if token.kind != Kind::Error {
-            let mut fault = self.fault_at(token.pos, format!("unexpected {} in {context}", show(token)));
-            fault.hint = hint_for(&fault.shown);
-            return Err(Box::new(fault));
+            return self.fail_at(token.pos, format!("unexpected {} in {context}", show(token)));
         }
         let mut text = token.text.clone();
         if let Some(started) = self.scope.action {

@@ -48,6 +48,42 @@ const MISTAKES: &[(&str, bool)] = &[
     ("{{ define \"a\" }}{{ template \"a\" }}{{ end }}{{ template \"a\" }}", false),
     ("{{ $x = 1 }}", false),
     ("{{ \"x\" | writeToFile \"/a\" \"\" \"\" \"rw\" }}", false),
+    // More that people write.
+    ("{{ with secret \"kv/data/app\" }}{{ .Data.data.user | default \"x\" }}{{ end }}", false),
+    ("{{ with secret \"kv/data/app\" }}{{ .Data.data.b64 | b64dec }}{{ end }}", false),
+    ("{{ if true }}a{{ else if }}b{{ end }}", false),
+    ("{{ if }}a{{ end }}", false),
+    ("{{ range $k $v := .x }}{{ end }}", false),
+    ("{{ with secret \"kv1/app\" }}{{ .Data.user }}{{ end }}{{ end }}", false),
+    ("{{ if true }}{{ define \"x\" }}{{ end }}{{ end }}", false),
+    ("{{ define \"x\" }}a{{ end }}{{ define \"x\" }}b{{ end }}", false),
+    ("{{ break }}", false),
+    ("{{!-- a comment of another language --}}", false),
+    ("{{ 'ab' }}", false),
+    ("{{ \"a\\q\" }}", false),
+    ("{{ print \"a\"\"b\" }}", false),
+    ("{{ print (1 }}", false),
+    ("{{ print 1) }}", false),
+    ("{{ .Data. }}", false),
+    ("{{ $x.y }}", false),
+    ("{{ secret }}{{ (secret).Data }}", true),
+    ("{{ with secret \"kv/data/app\" }}{{ add 1 .Data.data.port }}{{ end }}", false),
+    ("{{ with secret \"kv/data/app\" }}{{ .Data.data.port | parseInt }}{{ end }}", false),
+    ("{{ with secret \"kv/data/app\" }}{{ .Data.data.user | parseInt }}{{ end }}", false),
+    ("{{ with secret \"kv/data/app\" }}{{ .Data.data.user | parseJSON }}{{ end }}", false),
+    ("{{ with secret \"kv/data/app\" }}{{ .Data.data.hosts | base64Decode }}{{ end }}", false),
+    ("{{ with secret \"kv/data/app\" }}{{ .Data.data.tls | toUpper }}{{ end }}", false),
+    ("{{ with secret \"kv/data/app\" }}{{ join \",\" .Data.data.hosts }}{{ end }}", false),
+    ("{{ with secret \"pki/issue/web\" }}{{ join \",\" .Data.ca_chain }}{{ end }}", false),
+    ("{{ regexMatch \"[a-\" \"x\" }}", false),
+    ("{{ regexReplaceAll \"(?=x)\" \"\" \"x\" }}", false),
+    ("{{ divide 0 1 }}", false),
+    ("{{ key \"app/config\" }}", false),
+    ("{{ parseYAML \"a: [1\" }}", false),
+    ("{{ sprig_fromJson }}", false),
+    ("{{ sprig_semver \"one\" }}", false),
+    ("{{ sprig_fail \"this template needs APP\" }}", false),
+    ("{{ range loop 9000000000 }}{{ end }}", false),
 ];
 
 #[test]
@@ -58,6 +94,7 @@ fn every_message_says_what_where_and_what_to_do() {
         let Err(error) = render(&spec, text) else { panic!("{text} renders") };
         book.push_str(&format!("{error}\n\n"));
     }
+    assert!(MISTAKES.len() >= 60, "only {} messages", MISTAKES.len());
     insta::assert_snapshot!(book);
 }
 

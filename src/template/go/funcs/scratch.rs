@@ -89,11 +89,9 @@ static SCRATCH: StructType = StructType {
 /// The fields of the original: a `sync.Once`, a `sync.RWMutex` that rests, and the values.
 fn inside(object: &Object) -> Result<Text, FuncError> {
     let values = object.state::<RefCell<Store>>().map(|store| store.borrow().clone()).unwrap_or_default();
-    let used = u8::from(!values.is_empty());
     let values = print::value(&Value::dict(values))?;
-    let rest =
-        format!("{{{{}} {{{{}} {used}}} {{{{}} {{0 0}}}}}} {{{{{{}} {{0 0}}}} 0 0 {{{{}} 0}} {{{{}} 0}}}} ");
-    Ok([rest.as_bytes(), values.as_bytes()].concat().into())
+    let locks: &[u8] = b"{{} {{} 0} {{} {0 0}}} {{{} {0 0}} 0 0 {{} 0} {{} 0}} ";
+    Ok([locks, values.as_bytes()].concat().into())
 }
 
 /// Works on the store behind the receiver. Its own values are dropped after the borrow ends.

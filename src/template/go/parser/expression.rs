@@ -1,6 +1,6 @@
 //! Pipelines, commands and operands.
 
-use super::{Parsed, Parser, words::hint_for};
+use super::{Parsed, Parser};
 use crate::{
     problem::nearest,
     template::go::{
@@ -160,11 +160,7 @@ impl Parser<'_> {
             },
             Kind::Number => match number::constant(&token.text) {
                 Ok(number) => Operand::Number(number),
-                Err(words) => {
-                    let mut fault = self.fault_at(token.pos, words);
-                    fault.hint = hint_for(&fault.shown);
-                    return Err(Box::new(fault));
-                }
+                Err(words) => return self.fail_at(token.pos, words),
             },
             Kind::LeftParen => {
                 if !self.stack.has_room() {

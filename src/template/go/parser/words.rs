@@ -24,12 +24,32 @@ pub(super) fn hint_for(error: &str) -> Option<String> {
         ),
         ("unexpected \"!\"", "a comment is written {{/* text */}}"),
         ("unclosed left paren", "a ) is missing"),
+        ("unexpected right paren", "a ( is missing before it, or this ) is one too many"),
+        ("missing value for if", "write a condition: {{ if .Data.data.key }}"),
+        ("missing value for with", "write what the dot should be: {{ with secret \"path\" }}"),
+        ("missing value for range", "write what to range over: {{ range .Data.data.list }}"),
+        ("unexpected {{end}}", "there are more {{ end }} than blocks that one could close"),
+        ("unexpected <define> in command", "a define stands outside of all other blocks"),
+        ("template: multiple definition", "give each definition a name of its own"),
+        ("{{break}} outside", "break ends a range around it, in the same template"),
+        ("{{continue}} outside", "continue goes on with a range around it, in the same template"),
+        (
+            "malformed character constant",
+            "single quotes hold one character: write a text in \" or back quotes",
+        ),
+        ("unexpected <.> in operand", "the name behind the dot is missing"),
+        (
+            "invalid syntax",
+            "between \" a backslash begins \\n, \\t, \\\", \\\\, \\x41 or \\u00e9; between back quotes it is only itself",
+        ),
     ];
     let found = hints.iter().find(|(start, _)| error.starts_with(start));
     found.map(|(_, hint)| (*hint).to_owned()).or_else(|| {
         let name =
             error.strip_suffix("in template clause").or_else(|| error.strip_suffix("in define clause"));
-        name.map(|_| "the name of a template is a string in quotes".to_owned())
+        name.map(|_| "the name of a template is a string in quotes".to_owned()).or_else(|| {
+            error.strip_suffix("in operand").map(|_| "put a blank between two arguments".to_owned())
+        })
     })
 }
 
