@@ -1,8 +1,13 @@
 //! One line per template at start: what will happen when a key or a secret is missing, and during an outage.
 
-use crate::config::{
-    Config,
-    template::{DefaultForm, Dialect, OnMissingKey, TemplateSource, TemplateSpec},
+use std::collections::BTreeSet;
+
+use crate::{
+    config::{
+        Config,
+        template::{DefaultForm, Dialect, OnMissingKey, TemplateSource, TemplateSpec},
+    },
+    template::oddity::Oddity,
 };
 
 /// Says it for every template; of those whose text can't be read, why.
@@ -20,6 +25,20 @@ pub fn announce(config: &Config, broken: &[String]) {
     }
     for trouble in broken {
         tracing::error!(target: "agent", "{trouble}");
+    }
+}
+
+/// Warns of what a template printed that no application expects, unless `said` holds it already.
+pub(super) fn oddities(
+    said: &mut BTreeSet<(usize, Oddity)>,
+    index: usize,
+    spec: &TemplateSpec,
+    oddities: &[Oddity],
+) {
+    for oddity in oddities {
+        if said.insert((index, oddity.clone())) {
+            tracing::warn!(target: "agent", "{}: {oddity}; {}", spec.origin, oddity.hint());
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::{
 use tracing::{debug, error, info, warn};
 
 use super::{
-    certificates,
+    announce, certificates,
     event::{Effect, Event, Rendered, Signal, Written},
     host::{Seen, SnapshotHost, World},
     outcome::Outcome,
@@ -252,12 +252,7 @@ impl Running {
             Ok(render) if !render.is_complete() => Rendered::Waiting { used },
             Ok(render) => {
                 self.said.remove(&index);
-                for oddity in &render.oddities {
-                    if self.odd.insert((index, oddity.clone())) {
-                        let origin = &self.parts.templates[index].0.origin;
-                        warn!(target: "agent", "{origin}: {oddity}; {}", oddity.hint());
-                    }
-                }
+                announce::oddities(&mut self.odd, index, &self.parts.templates[index].0, &render.oddities);
                 self.pending.insert(index, render);
                 Rendered::Ready { used }
             }
