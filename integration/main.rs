@@ -33,6 +33,7 @@ mod lifecycle;
 mod lifetimes;
 mod logs;
 mod methods;
+mod names;
 mod output;
 mod pki;
 mod pod;
