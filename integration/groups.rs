@@ -313,3 +313,31 @@ fn a_kill_in_the_middle_of_a_large_set_is_repaired_by_the_next_run() {
     eventually("nothing beside it", || (list(&pod.secrets().join("set")).len() == FILES).then_some(()));
     agent.stop().expect(0);
 }
+
+#[test]
+fn leftovers_beside_files_tokens_and_what_is_handed_over_go_at_the_next_start() {
+    each_server(|server| {
+        server.put("app", &json!({"v": canary("v")}));
+        let pod = Pod::at(server);
+        let show = "{{ with secret \"secret/data/app\" }}{{ .Data.data.v }}{{ end }}";
+        for folder in ["cache", "sink"] {
+            fs::create_dir(pod.path(folder)).expect("a folder");
+        }
+        let login = pod.login(server, "app").replace(&pod.text("token"), &pod.text("sink/token"));
+        let config = format!(
+            "exit_after_auth = true\n{login}{}decant {{ handover = \"{}\" }}\n",
+            pod.template("v", show, ""),
+            pod.text("cache")
+        );
+        let places = ["secrets", "sink", "cache"].map(|folder| format!("{folder}/.decant-0123456789abcdef"));
+        for place in &places {
+            pod.write(place, "half of a secret");
+        }
+        // Somebody else is at work on this one.
+        let busy = fs::File::open(pod.write("secrets/.decant-fedcba9876543210", "")).expect("a file");
+        busy.lock().expect("a lock");
+        pod.agent(&config).finish().expect(0);
+        assert!(places.iter().all(|place| !pod.path(place).exists()), "{:?}", pod.listing());
+        assert_eq!(pod.listing(), [".decant-fedcba9876543210", "v"]);
+    });
+}

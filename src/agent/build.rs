@@ -28,6 +28,7 @@ use crate::{
         template::{TemplateSource, TemplateSpec},
     },
     listener::BindError,
+    output,
     problem::Problem,
     process::{
         harden,
@@ -113,6 +114,7 @@ impl Parts {
     pub fn build(config: Config, environment: &Environment, clock: Clock) -> Result<Self, BuildError> {
         let gate = upstream::gate(&config.vault, &config.template_config, clock, Chance::system())?;
         let (templates, broken) = compile(&config)?;
+        remove_leftovers(&config);
         let sinks = sinks(&config)?;
         let pid_file = config.pid_file.as_deref().map(PidFile::create).transpose()?;
         let endpoints = endpoints::bind(&config, environment.get("HOME"))?;
@@ -152,6 +154,15 @@ impl Parts {
             clock,
         })
     }
+}
+
+/// Removes what a killed run has left half done in the folders that this one writes to.
+fn remove_leftovers(config: &Config) {
+    let files = config.templates.iter().map(|spec| spec.destination.path.as_path());
+    let sinks = config.auto_auth.iter().flat_map(|login| &login.sinks).map(|sink| sink.path.as_path());
+    let mut folders: BTreeSet<&Path> = files.chain(sinks).filter_map(Path::parent).collect();
+    folders.extend(config.handover.as_ref().map(|handover| handover.folder.as_path()));
+    output::leftovers::remove(folders);
 }
 
 /// Templates with their texts parsed; one that doesn't parse ends the run only where failures do.

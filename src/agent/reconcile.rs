@@ -100,8 +100,6 @@ struct Running {
 impl Reconcile {
     /// Runs until the plan says that it's over.
     pub async fn run(self) -> Outcome {
-        let destinations = self.templates.iter().map(|(spec, _)| spec.destination.path.as_path());
-        output::leftovers::remove(destinations.filter_map(std::path::Path::parent).collect::<BTreeSet<_>>());
         let status = StatusLine::new(self.clock.now());
         let current = self.snapshot.borrow().clone();
         let mut running = Running {
