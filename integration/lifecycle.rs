@@ -399,3 +399,21 @@ fn templates_that_name_the_same_credentials_share_one_lease() {
         assert_eq!(server.asked("GET", CREDS_PATH).count(), 1);
     });
 }
+
+#[test]
+fn two_spellings_of_one_secret_are_read_at_once() {
+    on_dev(JOURNAL, |server| {
+        let pod = Pod::at(server);
+        let value = put(server, "app");
+        let other = show("app", "v").replace("secret/data/app", "secret/app");
+        let config = format!(
+            "exit_after_auth = true\n{}{}{}",
+            pod.login(server, "app"),
+            pod.template("a", &show("app", "v"), ""),
+            pod.template("b", &other, "")
+        );
+        pod.agent(&config).finish().expect(0);
+        assert_eq!((pod.rendered("a").unwrap(), pod.rendered("b").unwrap()), (value.clone(), value));
+        assert_eq!(server.reads("app").count(), 1);
+    });
+}

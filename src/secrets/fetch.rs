@@ -1,9 +1,12 @@
 //! How a request reaches the server: through the gate, with the KV version's path, with the newest token.
 
+mod together;
+
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
+use self::together::Together;
 use super::{
     entry::{Answer, Failure, FailureClass},
     pki::{self, PkiError},
@@ -48,6 +51,7 @@ pub trait Fetch: Send + Sync + 'static {
 pub struct VaultFetch {
     gate: Gate,
     mounts: Mounts,
+    together: Together,
     token: watch::Receiver<TokenState>,
     clock: Clock,
     chance: Chance,
@@ -64,7 +68,8 @@ pub const INNER_RETRIES: u32 = 2;
 impl VaultFetch {
     /// Sends through `gate` with whatever token is the newest when its turn comes.
     pub fn new(gate: Gate, token: watch::Receiver<TokenState>, clock: Clock, inner_retries: u32) -> Self {
-        Self { gate, mounts: Mounts::default(), token, clock, chance: Chance::system(), inner_retries }
+        let (mounts, together) = (Mounts::default(), Together::default());
+        Self { gate, mounts, together, token, clock, chance: Chance::system(), inner_retries }
     }
 
     /// Tries until there is an answer: while the server can't be reached, the gate makes everybody wait. An answer
@@ -121,6 +126,15 @@ impl VaultFetch {
 
     async fn send(&self, request: &SecretRequest, class: Class) -> Result<Answer, Failure> {
         let mount = self.mount(request).await.map_err(|error| failure(&error))?;
+        if request.verb != Verb::Read || !mount.wraps_body() {
+            return self.send_to(request, class, &mount).await;
+        }
+        let path = mount.api_path(request.path.as_str(), kv::Verb::Read);
+        let meaning = (request.namespace.clone(), path, request.params.clone());
+        self.together.read(meaning, self.send_to(request, class, &mount)).await
+    }
+
+    async fn send_to(&self, request: &SecretRequest, class: Class, mount: &Mount) -> Result<Answer, Failure> {
         let verb = match request.verb {
             Verb::Read => kv::Verb::Read,
             Verb::List => kv::Verb::List,
@@ -158,7 +172,7 @@ impl VaultFetch {
             }
             _ => secret,
         };
-        let kind = if mount == Mount::Kv1 { Kind::Kv1 } else { Kind::Other };
+        let kind = if *mount == Mount::Kv1 { Kind::Kv1 } else { Kind::Other };
         Ok(Answer { secret: Arc::new(secret), kind, token })
     }
 }
