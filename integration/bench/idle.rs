@@ -72,16 +72,16 @@ struct Stay {
 }
 
 /// What can be seen of it at one moment.
-struct Look {
+pub(crate) struct Look {
     /// Units of 1024 bytes.
-    resident: f64,
-    proportional: f64,
+    pub resident: f64,
+    pub proportional: f64,
     /// No page of a file, or written to: what no other process can share.
-    private: f64,
-    threads: usize,
+    pub private: f64,
+    pub threads: usize,
     /// Seconds.
-    cpu: f64,
-    wakeups: f64,
+    pub cpu: f64,
+    pub wakeups: f64,
 }
 
 impl Stay {
@@ -111,33 +111,7 @@ impl Stay {
     }
 
     fn look(&self) -> Result<Look, String> {
-        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
-        let read = |path: PathBuf| {
-            fs::read_to_string(&path)
-                .map_err(|trouble| format!("{} at {}: {trouble}", self.name, path.display()))
-        };
-        let memory = read(process.join("smaps_rollup"))?;
-        let (mut threads, mut cpu, mut wakeups) = (0, 0.0, 0.0);
-        let tasks = fs::read_dir(process.join("task")).map_err(|trouble| trouble.to_string())?;
-        for task in tasks.filter_map(Result::ok) {
-            // A thread may end between the listing and the look.
-            let (Ok(times), Ok(status)) =
-                (read(task.path().join("schedstat")), read(task.path().join("status")))
-            else {
-                continue;
-            };
-            threads += 1;
-            cpu += times.split(' ').next().and_then(|time| time.parse::<f64>().ok()).unwrap_or(0.0) / 1e9;
-            wakeups += field(&status, "voluntary_ctxt_switches");
-        }
-        Ok(Look {
-            resident: field(&memory, "Rss"),
-            proportional: field(&memory, "Pss"),
-            private: field(&memory, "Anonymous"),
-            threads,
-            cpu,
-            wakeups,
-        })
+        look(self.child.id(), self.name)
     }
 }
 
@@ -146,6 +120,35 @@ impl Drop for Stay {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What can be seen of a process.
+pub(crate) fn look(process: u32, name: &str) -> Result<Look, String> {
+    let process = PathBuf::from(format!("/proc/{process}"));
+    let read = |path: PathBuf| {
+        fs::read_to_string(&path).map_err(|trouble| format!("{} at {}: {trouble}", name, path.display()))
+    };
+    let memory = read(process.join("smaps_rollup"))?;
+    let (mut threads, mut cpu, mut wakeups) = (0, 0.0, 0.0);
+    let tasks = fs::read_dir(process.join("task")).map_err(|trouble| trouble.to_string())?;
+    for task in tasks.filter_map(Result::ok) {
+        // A thread may end between the listing and the look.
+        let (Ok(times), Ok(status)) = (read(task.path().join("schedstat")), read(task.path().join("status")))
+        else {
+            continue;
+        };
+        threads += 1;
+        cpu += times.split(' ').next().and_then(|time| time.parse::<f64>().ok()).unwrap_or(0.0) / 1e9;
+        wakeups += field(&status, "voluntary_ctxt_switches");
+    }
+    Ok(Look {
+        resident: field(&memory, "Rss"),
+        proportional: field(&memory, "Pss"),
+        private: field(&memory, "Anonymous"),
+        threads,
+        cpu,
+        wakeups,
+    })
 }
 
 /// The number behind `name:`.

@@ -1,6 +1,7 @@
 //! Prints what decant costs beside the least possible work and a peer, all against one server, in turns.
 //!
-//! `cargo bench --bench figures` runs everything, `cargo bench --bench figures -- --quick 100` one size.
+//! `cargo bench --bench figures` runs everything, `cargo bench --bench figures -- --quick 100` one size,
+//! `cargo bench --bench figures -- --soak 300` a day in five minutes.
 //! `PEER_BIN` names a peer that reads the same configuration file, `BAO_BIN` or `VAULT_BIN` a real server to ask as
 //! well, `DECANT_BIN` another build of decant; without it the release build of the image is made and used. Nothing here
 //! fails because something is slow: figures gate no test.
@@ -19,6 +20,7 @@ mod idle;
 mod measure;
 mod product;
 mod server;
+mod soak;
 mod table;
 mod wire;
 
@@ -80,18 +82,35 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
+    if let Some(at) = words.iter().position(|word| *word == soak::COMMAND) {
+        let seconds = words.get(at + 1).and_then(|seconds| seconds.parse().ok()).unwrap_or(300);
+        return told(soaked(Duration::from_secs(seconds)));
+    }
     let quick = words.iter().position(|word| *word == "--quick");
     let extent = match quick.map(|at| words.get(at + 1).and_then(|size| size.parse().ok())) {
         None => Extent::full(),
         Some(size) => Extent::quick(size.unwrap_or(100)),
     };
-    match figures(&extent) {
+    told(figures(&extent))
+}
+
+fn told(result: Result<(), String>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
             eprintln!("figures: {trouble}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn soaked(length: Duration) -> Result<(), String> {
+    let ours = product::binary()?;
+    println!("\nload before the run {}", load());
+    let server = Server::dev(&product::server(), 50)?;
+    println!("{}", soak::table(&server, &ours, length)?);
+    println!("load after the run {}", load());
+    Ok(())
 }
 
 fn figures(extent: &Extent) -> Result<(), String> {

@@ -68,7 +68,6 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
     announce(&parts.config, &parts.broken);
     let revoke = revoke::asked_for(&parts.config);
     let (service_manager, gate) = (parts.service_manager.clone(), parts.gate.clone());
-    let deadline = parts.config.init_deadline.map(|limit| parts.clock.now() + limit);
     let (servers, asks) = Servers::start(&mut parts, &signals);
     let readiness = Readiness::start(parts.clock, service_manager.clone(), &parts.config.status);
     let reconcile = Reconcile {
@@ -86,7 +85,7 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
         signals: queue,
         watch: Watch::new(parts.clock),
         clock: parts.clock,
-        deadline,
+        deadline: parts.config.init_deadline.map(|limit| parts.clock.now() + limit),
     };
     let outcome = tokio::select! {
         outcome = reconcile.run() => outcome,
