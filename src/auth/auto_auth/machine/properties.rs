@@ -29,7 +29,7 @@ struct Outcome {
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
-    let seconds = || prop_oneof![Just(0), 1..10_u64, 10..100_000_u64];
+    let seconds = || prop_oneof![1 => Just(0), 1 => 1..10_u64, 5 => 10..100_000_u64];
     let later = || prop::option::of(seconds()).prop_map(|wait| wait.map(Duration::from_secs));
     let grant = prop_oneof![
         6 => (seconds(), any::<bool>())
@@ -43,12 +43,12 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         later().prop_map(LoginFailure::Later),
         Just(LoginFailure::Refused),
     ];
-    let login = prop_oneof![grant.prop_map(Ok), refused.prop_map(Err)];
+    let login = prop_oneof![2 => grant.prop_map(Ok), 1 => refused.prop_map(Err)];
     let failed = prop_oneof![
-        Just(RenewalFailure::Denied),
-        Just(RenewalFailure::InvalidToken),
-        Just(RenewalFailure::Over),
-        later().prop_map(RenewalFailure::Later),
+        3 => Just(RenewalFailure::Denied),
+        1 => Just(RenewalFailure::InvalidToken),
+        1 => Just(RenewalFailure::Over),
+        3 => later().prop_map(RenewalFailure::Later),
     ];
     let renewal = prop_oneof![(seconds(), any::<bool>()).prop_map(Ok), failed.prop_map(Err)];
     (login, renewal).prop_map(|(login, renewal)| Outcome { login, renewal })
