@@ -219,6 +219,26 @@ fn a_unix_socket_is_an_address() {
 }
 
 #[test]
+fn connections_are_kept_unless_that_is_switched_off() {
+    each_server(|server| {
+        let (pod, value) = ready(server);
+        let run = |more: &str, variable: &str| {
+            let relay = Relay::plain(server.authority());
+            let lines = format!("address = \"http://{}\"", relay.authority());
+            let run = agent(&pod, server, &lines, &format!("exit_after_auth = true\n{more}"));
+            renders(&pod, &value, run.env("VAULT_AGENT_DISABLE_KEEP_ALIVES", variable));
+            (relay.connections(), relay.sent().matches(" HTTP/1.1\r\n").count())
+        };
+        let (connections, requests) = run("", "");
+        assert!(connections < requests, "{connections} connections for {requests} requests");
+        let (connections, requests) = run("disable_idle_connections = [\"templating\"]", "");
+        assert_eq!(connections, requests);
+        let (connections, requests) = run("", "auto-auth");
+        assert_eq!(connections, requests);
+    });
+}
+
+#[test]
 fn an_ipv6_address_is_an_address() {
     needing(&[Need::Ipv6], || {
         each_server(|server| {

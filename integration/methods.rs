@@ -188,6 +188,59 @@ fn a_certificate_of_another_name_is_refused() {
     agent.stop();
 }
 
+#[test]
+fn a_token_file_needs_no_login_and_stays() {
+    each_server(|server| {
+        let (pod, password) = ready(server);
+        let made = server.ok("POST", "auth/token/create", &json!({"policies": ["app"], "ttl": "1h"}));
+        let token = made["auth"]["client_token"].as_str().expect("a token").to_owned();
+        canary::remember(&token);
+        let file = pod.write("my-token", &format!("{token}\n"));
+        let lines = format!("token_file_path = \"{file}\"");
+        pod.agent(&once(&pod, &server.url(), "token_file", &lines)).finish().expect(0);
+        assert_eq!(pod.rendered("env").unwrap(), password);
+        assert!(pod.path("my-token").exists());
+    });
+}
+
+#[test]
+fn a_role_without_secret_id_logs_in_by_its_id_alone() {
+    each_server(|server| {
+        let (pod, password) = ready(server);
+        let role = approle_method(server);
+        let open = json!({"token_policies": "app", "bind_secret_id": false,
+            "token_bound_cidrs": ["127.0.0.0/8"]});
+        server.ok("POST", "auth/approle/role/app", &open);
+        let lines = format!("role_id_file_path = \"{}\"", pod.write("role-id", &role.id));
+        pod.agent(&once(&pod, &server.url(), "approle", &lines)).finish().expect(0);
+        assert_eq!(pod.rendered("env").unwrap(), password);
+        assert!(pod.path("role-id").exists());
+    });
+}
+
+#[test]
+fn a_wrapped_login_goes_to_its_one_sink_as_it_is_and_opens_once() {
+    each_server(|server| {
+        let pod = Pod::at(server);
+        let wrapped =
+            pod.login(server, "app").replace("config {\n    role", "wrap_ttl = \"5m\"\n  config {\n    role");
+        assert!(wrapped.contains("wrap_ttl"), "{wrapped}");
+        let mut agent = pod.agent(&wrapped).start();
+        let text = sink(&pod);
+        assert!(text.ends_with("}\n"), "as the original: {text:?}");
+        let info: Value = serde_json::from_str(&text).expect("a wrap info");
+        assert_eq!((&info["ttl"], &info["creation_path"]), (&json!(300), &json!("auth/kubernetes/login")));
+        let wrapping = info["token"].as_str().expect("a token");
+        canary::remember(wrapping);
+        let opened = server.call("PUT", "/v1/sys/wrapping/unwrap", Some(wrapping), None).json();
+        let token = opened["auth"]["client_token"].as_str().expect("the token").to_owned();
+        canary::remember(&token);
+        assert_eq!(server.call("GET", "/v1/auth/token/lookup-self", Some(&token), None).status, 200);
+        assert!(agent.is_running(), "it waits for new credentials");
+        agent.stop().expect(0);
+    });
+}
+
 /// A configuration with the kubernetes method and a sink `token` that has these lines.
 fn with_sink(pod: &Pod, server: &Server, lines: &str) -> String {
     let sink = format!("sink \"file\" {{\n{lines}\n");

@@ -58,7 +58,7 @@ pub fn gate(
         address,
         tls: vault.tls.clone(),
         proxy: vault.proxy.clone(),
-        idle_connections: templates.max_connections_per_host,
+        idle_connections: if vault.keeps_connections { templates.max_connections_per_host } else { 0 },
     };
     let http = HttpClient::new(settings, Dns::default()).map_err(|source| UpstreamError::Setup {
         origin: origin(),
@@ -86,6 +86,7 @@ mod tests {
             address_origin: Origin::Env("VAULT_ADDR".into()),
             namespace: None,
             tls: TlsConfig::default(),
+            keeps_connections: true,
             num_retries: Some(12),
             client_timeout: Duration::from_secs(60),
             max_retries: None,

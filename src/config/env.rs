@@ -124,8 +124,16 @@ static VARIABLES: &[Variable] = &[
     Variable { name: "LOG_LEVEL", empty: Empty::IsAbsent, set: store!(log.level, text) },
     Variable { name: "LOG_FORMAT", empty: Empty::IsAbsent, set: store!(log.format, text) },
     Variable { name: "SRV_LOOKUP", empty: Empty::IsAbsent, set: not_yet },
-    Variable { name: "AGENT_DISABLE_IDLE_CONNECTIONS", empty: Empty::IsAbsent, set: not_yet },
-    Variable { name: "AGENT_DISABLE_KEEP_ALIVES", empty: Empty::IsAbsent, set: not_yet },
+    Variable {
+        name: "AGENT_DISABLE_IDLE_CONNECTIONS",
+        empty: Empty::IsAbsent,
+        set: store!(disable_idle_connections, words),
+    },
+    Variable {
+        name: "AGENT_DISABLE_KEEP_ALIVES",
+        empty: Empty::IsAbsent,
+        set: store!(disable_keep_alives, words),
+    },
 ];
 
 /// Reads all variables that configure us.
@@ -197,6 +205,11 @@ fn rate_limit(text: &str) -> Result<(f64, u32), Wrong> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "has the shape of the other setters")]
+/// Words between commas, in any case.
+fn words(text: &str) -> Result<Vec<String>, Wrong> {
+    Ok(text.to_lowercase().split(',').map(|word| word.trim().to_owned()).collect())
+}
+
 fn not_yet(raw: &mut Raw, _: &str, origin: Origin) -> Result<(), Wrong> {
     raw.warnings.push(Problem::warning("this variable has no effect in this version").at(origin));
     Ok(())

@@ -26,6 +26,8 @@ pub fn files(earlier: Raw, later: Raw) -> Raw {
         own: own(earlier.own, later.own),
         groups: joined(earlier.groups, later.groups),
         idle: idle(earlier.idle, later.idle),
+        disable_idle_connections: union(earlier.disable_idle_connections, later.disable_idle_connections),
+        disable_keep_alives: union(earlier.disable_keep_alives, later.disable_keep_alives),
         warnings: joined(earlier.warnings, later.warnings),
     }
 }
@@ -44,7 +46,20 @@ pub fn overlay(weaker: Raw, stronger: Raw) -> Raw {
         own: own(weaker.own, stronger.own),
         groups: joined(weaker.groups, stronger.groups),
         idle: idle(weaker.idle, stronger.idle),
+        disable_idle_connections: stronger.disable_idle_connections.or(weaker.disable_idle_connections),
+        disable_keep_alives: stronger.disable_keep_alives.or(weaker.disable_keep_alives),
         warnings: joined(weaker.warnings, stronger.warnings),
+    }
+}
+
+/// What either of two files says.
+fn union(earlier: Said<Vec<String>>, later: Said<Vec<String>>) -> Said<Vec<String>> {
+    match (earlier, later) {
+        (Some(mut earlier), Some(later)) => {
+            earlier.value.extend(later.value);
+            Some(earlier)
+        }
+        (earlier, later) => later.or(earlier),
     }
 }
 

@@ -114,6 +114,9 @@ pub struct VaultConfig {
     pub client_timeout: Duration,
     /// Retries inside one API call; default 2 for templates, from `VAULT_MAX_RETRIES` when set.
     pub max_retries: Option<u32>,
+    /// Whether connections are kept for later requests (`disable_idle_connections`, `disable_keep_alives`). All
+    /// parts share them, so what one part asks for holds for all.
+    pub keeps_connections: bool,
     /// Forward proxies, as the environment said them at start.
     pub proxy: Proxy,
     /// Requests per second and burst (`VAULT_RATE_LIMIT`).

@@ -41,6 +41,10 @@ pub struct Raw {
     pub groups: Vec<RawGroup>,
     /// Stanzas that are checked, but not acted on.
     pub idle: RawIdle,
+    /// Parts that keep no idle connections.
+    pub disable_idle_connections: Said<Vec<String>>,
+    /// Parts that use each connection once.
+    pub disable_keep_alives: Said<Vec<String>>,
     /// What was odd but usable.
     pub warnings: Vec<Problem>,
 }

@@ -29,6 +29,8 @@ enum Into {
     Float(fn(&mut Raw, Sourced<f64>)),
     /// Go's duration, unit and all.
     Duration(fn(&mut Raw, Sourced<Duration>)),
+    /// Words between commas, blanks and all; an empty text says nothing.
+    List(fn(&mut Raw, Sourced<Vec<String>>)),
     /// Seconds or a duration, as the agent reads it.
     Seconds(fn(&mut Raw, Sourced<Duration>)),
 }
@@ -47,6 +49,8 @@ const PLACES: &[(&str, Into)] = &[
     ("client-timeout", Into::Seconds(|raw, said| raw.vault.client_timeout = Some(said))),
     ("client-max-retries", Into::Count(|raw, said| raw.vault.max_retries = Some(said))),
     ("proxy-address", Into::Text(|raw, said| raw.vault.https_proxy = Some(said))),
+    ("agent-disable-idle-connections", Into::List(|raw, said| raw.disable_idle_connections = Some(said))),
+    ("agent-disable-keep-alives", Into::List(|raw, said| raw.disable_keep_alives = Some(said))),
     ("log-level", Into::Text(|raw, said| raw.log.level = Some(said))),
     ("log-format", Into::Text(|raw, said| raw.log.format = Some(said))),
     (
@@ -104,7 +108,7 @@ fn put(place: Into, note: Note<'_>, raw: &mut Raw) -> Result<(), Problem> {
     let text = note.value;
     let empty = text.is_empty();
     match place {
-        Into::Text(_) | Into::Duration(_) | Into::Seconds(_) | Into::Count(_) if empty => {}
+        Into::Text(_) | Into::List(_) | Into::Duration(_) | Into::Seconds(_) | Into::Count(_) if empty => {}
         Into::Needed(refusal, _) if empty => {
             return Err(Problem::error(refusal)
                 .at(note.origin())
@@ -112,6 +116,9 @@ fn put(place: Into, note: Note<'_>, raw: &mut Raw) -> Result<(), Problem> {
                 .hint("leave the annotation out for the default"));
         }
         Into::Text(set) | Into::Needed(_, set) => set(raw, note.text()),
+        Into::List(set) => {
+            set(raw, Sourced::new(text.split(',').map(str::to_owned).collect(), note.origin()));
+        }
         Into::Bool(set) => set(raw, judged(note, Kind::Bool, value::boolean(text))?),
         Into::Int(set) => {
             let said = judged(note, Kind::Int, value::int(text))?;
@@ -186,6 +193,7 @@ mod tests {
                     Into::Text(_) | Into::Needed(..) | Into::Seconds(_) | Into::Count(_) => {
                         entry.kind == Kind::Text
                     }
+                    Into::List(_) => entry.kind == Kind::List,
                     Into::Bool(_) => entry.kind == Kind::Bool,
                     Into::Int(_) => entry.kind == Kind::Int,
                     Into::Float(_) => entry.kind == Kind::Float,

@@ -196,9 +196,9 @@ pub const TABLE: &[Entry] = &[
         "`standard` or `json`."),
     row("go-max-procs", Kind::Text, ("", "`GOMAXPROCS`"), (Group::Server, Standalone::Moot),
         "Threads of a Go program; this one has no use for it."),
-    row("agent-disable-idle-connections", Kind::List, ("", "`disable_idle_connections`"), (Group::Server, Standalone::NotYet),
+    row("agent-disable-idle-connections", Kind::List, ("", "`disable_idle_connections`"), (Group::Server, Standalone::Acts),
         "Parts that keep no idle connection: `auto-auth`, `caching`, `templating`."),
-    row("agent-disable-keep-alives", Kind::List, ("", "`disable_keep_alives`"), (Group::Server, Standalone::NotYet),
+    row("agent-disable-keep-alives", Kind::List, ("", "`disable_keep_alives`"), (Group::Server, Standalone::Acts),
         "Parts that use each connection once: `auto-auth`, `caching`, `templating`."),
 
     row(ROLE, Kind::Text, ("", "`auto_auth.method.config.role`"), LOGIN,

@@ -64,12 +64,7 @@ pub fn for_templates(said: Raw, flags: Raw, environment: &Environment) -> Result
 fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Result<Config, Vec<Problem>> {
     let method = raw.auto_auth.as_ref().and_then(|said| said.method.as_ref());
     let config = Config {
-        vault: server::resolve(
-            &raw.vault,
-            method.map(|method| &method.namespace),
-            environment,
-            &mut findings,
-        ),
+        vault: server::resolve(&raw, method.map(|method| &method.namespace), environment, &mut findings),
         auto_auth: raw
             .auto_auth
             .as_ref()

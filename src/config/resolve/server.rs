@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Findings, filled, path, value_or};
+use super::{Findings, filled, path, short, value_or};
 use crate::{
     config::{
         TlsConfig, VaultConfig,
         env::{self, Environment},
-        raw::{RawVault, Said},
+        raw::{Raw, RawVault, Said},
     },
     http::{proxy::Proxy, tls::KeyText},
     origin::Origin,
-    problem::Problem,
+    problem::{Problem, nearest_within},
     vault::path::Namespace,
 };
 
@@ -22,11 +22,12 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 const NO_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn resolve(
-    raw: &RawVault,
+    said: &Raw,
     method_namespace: Option<&Said<String>>,
     environment: &Environment,
     findings: &mut Findings,
 ) -> VaultConfig {
+    let raw = &said.vault;
     let address = filled(&raw.address).unwrap_or(DEFAULT_ADDRESS).trim();
     let address_origin = raw.address.as_ref().map_or(Origin::Default, |said| said.origin.clone());
     check_address(address, &address_origin, findings);
@@ -42,6 +43,7 @@ pub(super) fn resolve(
         address_origin,
         namespace: namespace(raw, method_namespace),
         tls: tls(raw),
+        keeps_connections: keeps_connections(said, findings),
         num_retries: match value_or(&raw.num_retries, 0) {
             0 => Some(DEFAULT_RETRIES),
             count if count < 0 => None,
@@ -52,6 +54,34 @@ pub(super) fn resolve(
         proxy: Proxy { all: filled(&raw.proxy).map(str::to_owned), env: proxy_env },
         rate_limit: raw.rate_limit.as_ref().map(|said| said.value),
     }
+}
+
+/// What parts of the original may be named; those that don't exist here change nothing.
+const PARTS: [&str; 4] = ["auto-auth", "caching", "proxying", "templating"];
+
+fn keeps_connections(raw: &Raw, findings: &mut Findings) -> bool {
+    let mut keeps = true;
+    let lists = [
+        ("disable_idle_connections", &raw.disable_idle_connections),
+        ("disable_keep_alives", &raw.disable_keep_alives),
+    ];
+    for (name, said) in lists {
+        let Some(said) = said else { continue };
+        for part in &said.value {
+            // The original refuses blanks and capitals, which the injector hands on as it finds them.
+            let part = part.trim().to_lowercase();
+            if !part.is_empty() && !PARTS.contains(&part.as_str()) {
+                let what = format!("`{name}` names `{}`, which is no part of the agent", short(&part));
+                let mut problem = Problem::error(what).expected(format!("some of {}", PARTS.join(", ")));
+                if let Some(likely) = nearest_within(&part, PARTS, 4) {
+                    problem = problem.hint(format!("did you mean {likely}?"));
+                }
+                findings.error(&said.origin, problem);
+            }
+            keeps &= !matches!(part.as_str(), "auto-auth" | "templating");
+        }
+    }
+    keeps
 }
 
 fn tls(raw: &RawVault) -> TlsConfig {

@@ -661,3 +661,29 @@ fn a_format_writes_a_secret_and_needs_to_know_which() {
       hint: did you mean handlebars?
     "#);
 }
+
+#[test]
+fn connections_that_are_not_kept_are_named_by_those_who_know_them() {
+    let kept = |text: &str| with_login(text).vault.keeps_connections;
+    assert!(kept("") && kept("disable_keep_alives = []\ndisable_idle_connections = [\"caching\", \"\"]\n"));
+    for text in
+        ["disable_idle_connections = [\"auto-auth\"]", "disable_keep_alives = [\"proxying\", \"templating\"]"]
+    {
+        assert!(!kept(text), "{text}");
+    }
+    let login = |text: &str, environment: &[(&str, &str)]| {
+        let environment =
+            Environment::new(environment.iter().map(|(name, value)| (name.into(), value.into())));
+        resolved(&format!("{LOGIN}{text}"), &environment)
+    };
+    let replaced =
+        login("disable_keep_alives = [\"templating\"]", &[("VAULT_AGENT_DISABLE_KEEP_ALIVES", "Caching")]);
+    assert!(replaced.unwrap().vault.keeps_connections, "the environment replaces the list, in any case");
+    let wrong = login("", &[("BAO_AGENT_DISABLE_IDLE_CONNECTIONS", "templates")]).unwrap_err();
+    assert!(
+        said(&wrong).contains("BAO_AGENT_DISABLE_IDLE_CONNECTIONS") && said(&wrong).contains("templating")
+    );
+    assert!(!kept("disable_keep_alives = [\"caching\", \" Templating\"]"), "the injector passes blanks on");
+    let wrong = problems(&format!("{LOGIN}disable_keep_alives = [\"Template\"]"));
+    assert!(wrong.contains("agent.hcl:5:") && wrong.contains("did you mean templating?"), "{wrong}");
+}

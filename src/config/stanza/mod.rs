@@ -43,6 +43,8 @@ pub fn read(body: &Body, file: &Arc<Path>) -> Result<Raw, Vec<Problem>> {
         own: Default::default(),
         groups: Vec::new(),
         idle: idle::read(cx, &top),
+        disable_idle_connections: top.read(cx, "disable_idle_connections", value::texts),
+        disable_keep_alives: top.read(cx, "disable_keep_alives", value::texts),
         warnings: Vec::new(),
     };
     own::read(cx, &top, &mut raw);

@@ -157,6 +157,8 @@ fn certificates_are_due_at_their_share_of_the_lifetime() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn whatever_a_renewal_returns_the_next_step_is_sane(
         lifetime in 0_u64..=u64::MAX, returned in 0_u64..=u64::MAX, elapsed in 0_u64..=u64::MAX,

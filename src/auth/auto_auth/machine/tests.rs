@@ -243,6 +243,8 @@ fn happening() -> impl Strategy<Value = Happening> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn whatever_happens_the_server_is_asked_twice_a_second_at_most(
         happenings in prop::collection::vec((happening(), 0.0..1.0_f64), 1..60)
