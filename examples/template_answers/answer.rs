@@ -67,7 +67,8 @@ fn bytes(key: &str, bytes: &[u8]) -> (String, Value) {
     }
 }
 
-fn spec(case: &Map<String, Value>) -> TemplateSpec {
+/// The settings that a case asks for.
+pub(crate) fn spec(case: &Map<String, Value>) -> TemplateSpec {
     let texts = |key: &str| -> Vec<String> {
         let items = case.get(key).and_then(Value::as_array);
         items.into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()

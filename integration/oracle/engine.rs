@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
+    time::Duration,
 };
 
 use serde_json::{Map, Value};
@@ -63,6 +64,21 @@ impl Engine {
             );
         }
         answers
+    }
+
+    /// How long it takes to parse and render all cases so many times, their data known.
+    pub(crate) fn time(&self, cases: &[Map<String, Value>], turns: u32) -> Duration {
+        let input: String = cases.iter().map(|case| Value::Object(case.clone()).to_string() + "\n").collect();
+        let file = self.folder.path().join("cases.jsonl");
+        fs::write(&file, input).expect("a file for the cases");
+        let said = Command::new(&self.binary)
+            .args([self.folder.path().join("fixture.json"), self.folder.path().join("written")])
+            .arg(turns.to_string())
+            .stdin(fs::File::open(&file).expect("the cases"))
+            .output()
+            .expect("the real engine starts");
+        let text = String::from_utf8_lossy(&said.stdout);
+        Duration::from_nanos(text.trim().parse().expect("nanoseconds"))
     }
 
     fn run(&self, input: String) -> Vec<Map<String, Value>> {

@@ -14,6 +14,7 @@
 
 #[path = "../../examples/template_answers/answer.rs"]
 mod answer;
+#[expect(dead_code, reason = "times are taken elsewhere")]
 mod engine;
 mod generator;
 

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sort"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -69,8 +70,8 @@ const (
 var started atomic.Int64
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: oracle FIXTURE FOLDER < CASES")
+	if len(os.Args) != 3 && len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: oracle FIXTURE FOLDER [TURNS] < CASES")
 		os.Exit(2)
 	}
 	text, err := os.ReadFile(os.Args[1])
@@ -94,6 +95,12 @@ func main() {
 	go watch()
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 64<<20)
+	if len(os.Args) == 4 {
+		turns, _ := strconv.Atoi(os.Args[3])
+		fmt.Fprintln(out, world.time(in, turns).Nanoseconds())
+		out.Flush()
+		return
+	}
 	for in.Scan() {
 		started.Store(time.Now().UnixNano())
 		var c testCase
@@ -111,6 +118,32 @@ func main() {
 		out.Flush()
 		started.Store(0)
 	}
+}
+
+// time parses and renders all cases so many times, with their data known.
+func (f *fixture) time(in *bufio.Scanner, turns int) time.Duration {
+	var all time.Duration
+	for in.Scan() {
+		var c testCase
+		if err := json.Unmarshal(in.Bytes(), &c); err != nil {
+			panic(err)
+		}
+		brain := ct.NewBrain()
+		for pass := 0; pass < 5; pass++ {
+			var used, missing dep.Set
+			f.render(&c, brain, &used, &missing)
+			for _, d := range missing.List() {
+				f.learn(brain, d)
+			}
+		}
+		begin := time.Now()
+		for turn := 0; turn < turns; turn++ {
+			var used, missing dep.Set
+			f.render(&c, brain, &used, &missing)
+		}
+		all += time.Since(begin)
+	}
+	return all
 }
 
 // A case that never ends, or eats all memory, ends the program: whoever asked sees that this answer is missing.
