@@ -125,3 +125,48 @@ fn versions_and_help_have_all_their_spellings() {
         }
     }
 }
+
+#[test]
+fn generated_configurations_are_the_originals() {
+    each_server(|server: &Server| {
+        let pod = Pod::new();
+        server.put("shop/db", &json!({"user": "u", "password": canary::canary("generated")}));
+        server.put("shop/mail/out", &json!({"token": canary::canary("generated")}));
+        server.put_v1("plain", &json!({"k": "v"}));
+        let generate = |run: Run, file: &str| {
+            let out = pod.text(file);
+            let run = ["-type=env-template", "-exec=./app -x", "-path=secret/shop/*", "-path=kv/plain", &out]
+                .into_iter()
+                .fold(run, |run, arg| run.arg(arg));
+            let run = run.env("HOME", pod.text("home")).env("VAULT_ADDR", server.url());
+            let done = run.env("VAULT_TOKEN", crate::harness::server::ROOT).finish().expect(0);
+            assert!(done.out.contains("Successfully generated"), "{}", done.all());
+            std::fs::read_to_string(out).expect("the configuration")
+        };
+        let ours = generate(called("vault", &pod, &["agent", "generate-config"]), "ours.hcl");
+        for part in [
+            "\"DB_PASSWORD\"",
+            "\"OUT_TOKEN\"",
+            "\"PLAIN_K\"",
+            "secret/data/shop/mail/out",
+            "[\"./app\", \"-x\"]",
+        ] {
+            assert!(ours.contains(part), "no {part} in\n{ours}");
+        }
+        assert!(canary::leak_in(&ours).is_none(), "only names are written");
+        for binary in real_binaries() {
+            let theirs = generate(Run::program(binary, ["agent", "generate-config"]), "theirs.hcl");
+            assert_eq!(ours, theirs);
+        }
+        let refused = |args: &[&str], code: i32, why: &str| {
+            let args = [&["agent", "generate-config"], args].concat();
+            let run = called("vault", &pod, &args).env("VAULT_ADDR", server.url());
+            let done = run.env("VAULT_TOKEN", crate::harness::server::ROOT).finish().expect(code);
+            assert!(done.err.contains(why), "{}", done.err);
+        };
+        refused(&["-path=kv/plain"], 1, "-type");
+        refused(&["-type=env-template", "-path=kv/none", &pod.text("x")], 2, "secret not found");
+        refused(&["-type=env-template", "-path=secret/*/x", &pod.text("x")], 2, "wildcard");
+        refused(&["-type=env-template", "-path=kv/plain", "/nonexistent/x.hcl"], 3, "/nonexistent");
+    });
+}

@@ -6,7 +6,8 @@ use clap::ArgMatches;
 use secrecy::SecretString;
 
 use super::{
-    ANNOTATIONS, AgentOptions, Command, HealthcheckOptions, OutputFormat, PodOptions, Program, Usage,
+    ANNOTATIONS, AgentOptions, Command, GenerateOptions, HealthcheckOptions, OutputFormat, PodOptions,
+    Program, Usage,
     commands::Spec,
     flags::{Flag, Set, Takes},
     foreign,
@@ -41,6 +42,7 @@ impl Asked {
             "dev" => self.dev().map(Command::Dev),
             #[cfg(feature = "dev")]
             "demo" => self.no_words().map(|()| Command::Demo),
+            "agent generate-config" => self.generate().map(Command::Generate),
             "healthcheck" => self.healthcheck().map(Command::Healthcheck),
             "token revoke" => self.revoke(),
             "token lookup" => self.lookup(environment),
@@ -78,6 +80,24 @@ impl Asked {
         Ok(PodOptions {
             annotations: self.text("annotations").unwrap_or(ANNOTATIONS).into(),
             configs: self.paths("config"),
+            flags: Box::new(self.settings()?),
+        })
+    }
+
+    fn generate(&self) -> Result<GenerateOptions, Usage> {
+        if self.text("type") != Some("env-template") {
+            return Err(self
+                .wrong("Please specify a -type flag; currently only -type=\"env-template\" is supported."));
+        }
+        let out = match self.rest.as_slice() {
+            [] => "agent.hcl",
+            [out] => out,
+            _ => return Err(self.wrong("too many arguments: expected at most one file, behind all flags")),
+        };
+        Ok(GenerateOptions {
+            paths: self.matches.get_many::<String>("path").into_iter().flatten().cloned().collect(),
+            command: self.text("exec").unwrap_or("env").to_owned(),
+            out: out.into(),
             flags: Box::new(self.settings()?),
         })
     }

@@ -8,7 +8,9 @@ use super::flags::DEV;
 use super::flags::{CHECK, INPUTS, RENDER};
 use super::{
     Program,
-    flags::{AGENT, CLIENT, Flag, GENERIC, HEALTHCHECK, LOG, LOOKUP, OWN, REVOKE, STANDALONE, Takes},
+    flags::{AGENT, CLIENT, Flag, GENERIC, LOG, LOOKUP, OWN, REVOKE, STANDALONE, Takes},
+    generate::GENERATE,
+    healthcheck::HEALTHCHECK,
 };
 
 /// One command.
@@ -42,6 +44,21 @@ pub(super) static COMMANDS: &[Spec] = &[
         flags: &[AGENT, CLIENT, LOG, OWN, GENERIC],
         examples: "  Stay and keep files fresh:\n    decant agent -config=/etc/agent.hcl\n\n  \
                    Render once, as an init container does:\n    decant agent -config=/etc/agent.d -exit-after-auth",
+        usage_exit: 1,
+    },
+    Spec {
+        name: "agent generate-config",
+        about: "Write a configuration with a variable for each key of some secrets",
+        long: "Reads the secrets with the token from VAULT_TOKEN, or else from the file ~/.vault-token, and writes\n\
+               env_template and exec stanzas into FILE (agent.hcl when none is named). Only the names of the keys\n\
+               are written. The process supervisor that such a configuration needs is still to come here; the\n\
+               original runs it.\n\
+               \n\
+               Exit codes: 0 written, 1 wrong usage, 2 the server refused or is away, 3 the file can't be written.",
+        usage: "-type=env-template [-path=PATH …] [FLAGS] [FILE]",
+        flags: &[GENERATE, CLIENT, GENERIC],
+        examples: "  For all secrets of a folder:\n    decant agent generate-config -type=env-template -path='secret/app/*' \\\n      \
+                   -exec='./app serve' agent.hcl",
         usage_exit: 1,
     },
     Spec {

@@ -63,7 +63,7 @@ impl Flag {
         }
     }
 
-    const fn new(name: &'static str, takes: Takes, set: Set, doc: &'static str) -> Self {
+    pub(super) const fn new(name: &'static str, takes: Takes, set: Set, doc: &'static str) -> Self {
         Self { name, takes, set, hidden: false, doc }
     }
 
@@ -354,23 +354,6 @@ pub static DEV: &[Flag] = &[
     ),
 ];
 
-/// What `healthcheck` has.
-pub static HEALTHCHECK: &[Flag] = &[
-    Flag::new(
-        "socket",
-        Takes::Value("FILE"),
-        Set::Command,
-        "The agent's status socket [default: the usual places] [env: DECANT_STATUS_SOCKET]",
-    ),
-    Flag::new("pid-file", PATH, Set::Command, "The agent's pid file, beside which the socket is"),
-    Flag::new(
-        "annotations",
-        Takes::Value("FILE"),
-        Set::Command,
-        "The pod's annotations, which may name the socket [default: /etc/podinfo/annotations]",
-    ),
-];
-
 /// What `token revoke` has.
 pub static REVOKE: &[Flag] = &[
     Flag::new("self", Takes::Bool, Set::Command, "Revoke the token that the request is made with"),
@@ -391,7 +374,10 @@ pub static LOOKUP: &[Flag] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{generate::GENERATE, healthcheck::HEALTHCHECK},
+        *,
+    };
 
     #[test]
     fn every_setting_of_our_own_has_its_flag() {
@@ -417,6 +403,7 @@ mod tests {
             RENDER,
             CHECK,
             DEV,
+            GENERATE,
             HEALTHCHECK,
             REVOKE,
             LOOKUP,

@@ -21,10 +21,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
     ),
     (&["status"], "ask GET /v1/sys/health of the server with curl"),
     (&["lease"], "the agent renews the leases of its secrets by itself and replaces what can't be renewed"),
-    (
-        &["proxy", "ssh", "agent generate-config"],
-        "use the original program for this; the rest of a pod can keep this one",
-    ),
+    (&["proxy", "ssh"], "use the original program for this; the rest of a pod can keep this one"),
     (
         &["policy"],
         "`decant check FILE` prints the least policy that a configuration or manifest needs; the original program \
@@ -92,7 +89,6 @@ mod tests {
         for name in ["read", "write", "status", "operator", "unwrap", "server"] {
             assert!(instead(&[name]).unwrap().starts_with(&format!("decant has no command `{name}`")));
         }
-        assert!(instead(&["agent", "generate-config"]).is_some());
         assert_eq!(instead(&["agent", "-config=x"]), None);
         assert_eq!(instead(&["frobnicate"]), None);
         assert_eq!(instead(&[]), None);

@@ -10,6 +10,7 @@ use nix::unistd::Uid;
 
 use super::{
     HealthcheckOptions,
+    flags::{Flag, Set, Takes},
     runtime::wait_for,
     start::{complain, say},
 };
@@ -22,6 +23,28 @@ use crate::{
 
 /// The agent answers within this time, or it counts as not ready.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What `healthcheck` has.
+pub(super) static HEALTHCHECK: &[Flag] = &[
+    Flag::new(
+        "socket",
+        Takes::Value("FILE"),
+        Set::Command,
+        "The agent's status socket [default: the usual places] [env: DECANT_STATUS_SOCKET]",
+    ),
+    Flag::new(
+        "pid-file",
+        Takes::Value("PATH"),
+        Set::Command,
+        "The agent's pid file, beside which the socket is",
+    ),
+    Flag::new(
+        "annotations",
+        Takes::Value("FILE"),
+        Set::Command,
+        "The pod's annotations, which may name the socket [default: /etc/podinfo/annotations]",
+    ),
+];
 
 /// Exit code for an agent that is not ready, or is not there.
 const NOT_READY: u8 = 1;

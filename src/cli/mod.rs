@@ -11,6 +11,7 @@ mod demo;
 mod dev;
 pub mod flags;
 mod foreign;
+mod generate;
 pub mod goflags;
 mod healthcheck;
 #[cfg(feature = "laptop")]
@@ -113,6 +114,8 @@ pub enum Command {
     /// `demo`.
     #[cfg(feature = "dev")]
     Demo,
+    /// `agent generate-config`.
+    Generate(GenerateOptions),
     /// `healthcheck`.
     Healthcheck(HealthcheckOptions),
     /// `token revoke -self`.
@@ -153,6 +156,19 @@ pub struct PodOptions {
     pub annotations: PathBuf,
     /// Configuration files and folders that add to the annotations.
     pub configs: Vec<PathBuf>,
+    /// Settings from flags.
+    pub flags: Box<Raw>,
+}
+
+/// Options of `agent generate-config`.
+#[derive(Clone, Debug)]
+pub struct GenerateOptions {
+    /// Paths of secrets; with `/*` at the end a whole folder.
+    pub paths: Vec<String>,
+    /// The command that gets the variables.
+    pub command: String,
+    /// The file to write.
+    pub out: PathBuf,
     /// Settings from flags.
     pub flags: Box<Raw>,
 }

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, io::Write as _};
 
-use super::{Command, Program, agent, healthcheck, parse, pod, token};
+use super::{Command, Program, agent, generate, healthcheck, parse, pod, token};
 use crate::{config::env::Environment, jwt, process::harden};
 
 /// Runs the program: arguments and environment in, exit code out.
@@ -32,6 +32,7 @@ pub fn start(argv: &[OsString], environment: impl IntoIterator<Item = (OsString,
         Command::Dev(options) => super::dev::run(&options),
         #[cfg(feature = "dev")]
         Command::Demo => super::demo::run(&environment),
+        Command::Generate(options) => generate::run(options, &environment),
         Command::Healthcheck(options) => healthcheck::run(&options, &environment),
         Command::TokenRevokeSelf { flags } => token::revoke_self(*flags, &environment),
         Command::TokenLookup { flags, token, format } => token::lookup(*flags, token, format, &environment),

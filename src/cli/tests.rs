@@ -287,18 +287,19 @@ fn help_without_a_command() {
     Usage: decant COMMAND [FLAGS]
 
     Commands:
-      agent         Take the place of `vault agent`: same configuration, same files
-      init          Render what the pod's annotations ask for, then exit (init container)
-      sidecar       Render what the pod's annotations ask for and keep it fresh (sidecar)
-      render        Show what templates render to, with secrets from a server or from a file
-      check         Find mistakes in templates, configurations and manifests; list requests and their policy
-      dev           Run a Vault-compatible server in memory, for laptops and tests
-      demo          Show the whole story on this machine in about ten seconds
-      healthcheck   Ask the running agent whether it is ready (exec probe, no shell needed)
-      token revoke  Revoke the token it is called with (-self)
-      token lookup  Show policies, times and metadata of a token
-      version       Print the version
-      help          Explain a command
+      agent                  Take the place of `vault agent`: same configuration, same files
+      agent generate-config  Write a configuration with a variable for each key of some secrets
+      init                   Render what the pod's annotations ask for, then exit (init container)
+      sidecar                Render what the pod's annotations ask for and keep it fresh (sidecar)
+      render                 Show what templates render to, with secrets from a server or from a file
+      check                  Find mistakes in templates, configurations and manifests; list requests and their policy
+      dev                    Run a Vault-compatible server in memory, for laptops and tests
+      demo                   Show the whole story on this machine in about ten seconds
+      healthcheck            Ask the running agent whether it is ready (exec probe, no shell needed)
+      token revoke           Revoke the token it is called with (-self)
+      token lookup           Show policies, times and metadata of a token
+      version                Print the version
+      help                   Explain a command
 
     Flags take one dash or two, and their values behind `=` or a blank. `decant COMMAND --help` explains each.
     ");
@@ -431,7 +432,7 @@ fn message_for_a_command_of_the_original() {
     ");
     assert_eq!(refused("vault token create").0, 64);
     assert_eq!(refused("vault token").0, 1);
-    assert_eq!(refused("vault agent generate-config -type=env-template").0, 64);
+    assert_eq!(refused("vault agent generate-config -type=agent").0, 1);
 }
 
 #[test]

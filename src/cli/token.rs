@@ -80,7 +80,7 @@ fn fail(code: u8, message: &str) -> u8 {
 }
 
 /// The configuration and the token: from the environment, else from the home folder.
-fn ready(flags: Raw, environment: &Environment) -> Result<(Config, Token), String> {
+pub(super) fn ready(flags: Raw, environment: &Environment) -> Result<(Config, Token), String> {
     let config = resolve::connection(flags, environment)
         .map_err(|problems| problem::list("the settings can't be used", &problems))?;
     Ok((config, find(environment)?))
