@@ -120,7 +120,8 @@ fn a_dead_token_is_dropped_in_silence_and_everything_starts_anew() {
         let mut pod = pod(server);
         let value = canary("v");
         server.put("app", &json!({"v": value}));
-        pod.annotate("agent-inject-secret-v", "secret/data/app").annotate("agent-inject-token", "true");
+        let shown = "{{ with secret \"secret/data/app\" }}{{ .Data.data.v }}{{ end }}";
+        pod.annotate("agent-inject-template-v", shown).annotate("agent-inject-token", "true");
         pod.init().finish().expect(0);
         let token = pod.rendered("token").expect("the token file");
         canary::remember(&token);
