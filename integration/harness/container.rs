@@ -62,7 +62,7 @@ pub struct Container {
     groups: Vec<u32>,
     mounts: Vec<(PathBuf, String, Access)>,
     env: BTreeMap<String, String>,
-    memory: Option<PathBuf>,
+    memory: Option<Arc<MemoryLimit>>,
     folders: Arc<TempDir>,
 }
 
@@ -130,9 +130,9 @@ impl Container {
         self
     }
 
-    /// Under this limit.
-    pub fn limited(mut self, limit: &MemoryLimit) -> Self {
-        self.memory = Some(limit.entry());
+    /// Under this limit, which lasts as long as the container.
+    pub fn limited(mut self, limit: &Arc<MemoryLimit>) -> Self {
+        self.memory = Some(limit.clone());
         self
     }
 
@@ -154,7 +154,7 @@ impl Container {
         args.extend([self.user.0, self.user.1].map(|id| id.to_string()));
         let groups: Vec<String> = self.groups.iter().map(u32::to_string).collect();
         args.push(groups.join(","));
-        args.push(self.memory.as_ref().map(|path| path.display().to_string()).unwrap_or_default());
+        args.push(self.memory.as_ref().map(|limit| limit.entry().display().to_string()).unwrap_or_default());
         for (folder, inside, access) in &self.mounts {
             let access = if *access == Access::Write { "rw" } else { "ro" };
             args.extend([folder.display().to_string(), inside.clone(), access.to_owned()]);
@@ -162,7 +162,13 @@ impl Container {
         args.push("--".to_owned());
         args.extend(command.iter().map(|&word| word.to_owned()));
         let runtime = Run::program("unshare".into(), args).watched().start();
-        Contained { runtime, user: self.user, env: self.env.clone(), _folders: self.folders.clone() }
+        Contained {
+            runtime,
+            user: self.user,
+            env: self.env.clone(),
+            _folders: self.folders.clone(),
+            _memory: self.memory.clone(),
+        }
     }
 
     /// Starts a command in it and waits for its end.
@@ -177,6 +183,8 @@ pub struct Contained {
     user: (u32, u32),
     env: BTreeMap<String, String>,
     _folders: Arc<TempDir>,
+    // Goes last: the group can only be removed behind its processes.
+    _memory: Option<Arc<MemoryLimit>>,
 }
 
 impl Contained {

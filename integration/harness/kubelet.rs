@@ -7,6 +7,7 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt, chown, symlink},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use saphyr::{LoadableYamlNode, Yaml};
@@ -189,9 +190,7 @@ impl<'a> Kubelet<'a> {
             }
         }
         if let Some(limit) = bytes(&container["resources"]["limits"]["memory"]).and_then(MemoryLimit::new) {
-            contained = contained.limited(&limit);
-            // It has to outlive the container, which the end of the tests does.
-            std::mem::forget(limit);
+            contained = contained.limited(&Arc::new(limit));
         }
         contained
     }

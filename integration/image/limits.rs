@@ -1,6 +1,6 @@
 //! Memory limits of pods: the usual 128 MiB, and 16 MiB, with many secrets and a large one.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
 use serde_json::json;
 
@@ -63,7 +63,7 @@ fn resident(pid: i32) -> Option<(u64, u64)> {
 }
 
 /// A pod's container under a limit, with its files in memory, so that they count.
-fn container(server: &Server, pod: &Pod, limit: Option<&MemoryLimit>) -> Container {
+fn container(server: &Server, pod: &Pod, limit: Option<&Arc<MemoryLimit>>) -> Container {
     let container = Container::new()
         .empty_dir("/home/vault")
         .empty_dir("/vault/secrets")
@@ -79,7 +79,7 @@ fn container(server: &Server, pod: &Pod, limit: Option<&MemoryLimit>) -> Contain
 fn many_secrets_and_a_large_one_fit_into_128_and_into_16_mib() {
     needing(NEEDS, || {
         let (server, pod, large) = many();
-        let narrow = MemoryLimit::new(16 << 20);
+        let narrow = MemoryLimit::new(16 << 20).map(Arc::new);
         if let Some(narrow) = &narrow {
             // A limit that nothing enforces proves nothing.
             let greedy = container(&server, &pod, Some(narrow)).finish(&["/bin/sh", "-c", GREEDY]);
@@ -91,7 +91,7 @@ fn many_secrets_and_a_large_one_fit_into_128_and_into_16_mib() {
         }
         drop(narrow);
         for mebibytes in [128_u64, 16] {
-            let limit = MemoryLimit::new(mebibytes << 20);
+            let limit = MemoryLimit::new(mebibytes << 20).map(Arc::new);
             let init = container(&server, &pod, limit.as_ref());
             let ended =
                 init.finish(&["/bin/sh", "-ec", "vault agent -config=/vault/configs/config-init.hcl"]);
@@ -109,7 +109,7 @@ fn many_secrets_and_a_large_one_fit_into_128_and_into_16_mib() {
             running.becomes("bin/decant");
             let (most, own) = resident(running.pid()).expect("figures");
             running.stop().expect(0);
-            let group = limit.as_ref().and_then(MemoryLimit::peak);
+            let group = limit.as_ref().and_then(|limit| limit.peak());
             let group = group.map_or("not known".to_owned(), |peak| format!("{peak} bytes"));
             say(&format!(
                 "memory limit of {mebibytes} MiB, {SECRETS} secrets and one of {LARGE} bytes: the control group's peak, files \
