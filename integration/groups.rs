@@ -293,7 +293,8 @@ fn a_kill_in_the_middle_of_a_large_set_is_repaired_by_the_next_run() {
         eventually("the end of what the killed run left half done", || {
             (list(&pod.secrets().join("set")).len() == FILES).then_some(())
         });
-        pod.write("source", &new);
+        // In one step: a source that is still empty would be rendered as such.
+        fs::rename(pod.write("source.new", &new), &source).expect("the source can be replaced");
         while file(0) != new {
             assert!(agent.is_running());
         }
