@@ -10,7 +10,10 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    harness::{Need, Pod, Run, Server, canary, each_server, eventually, http, needing, pod::list},
+    harness::{
+        Need, Pod, Run, Server, canary, each_server, eventually, http, needing,
+        pod::{list, swap_link},
+    },
     pki::{engine, pair},
 };
 
@@ -294,7 +297,7 @@ fn a_kill_in_the_middle_of_a_large_set_is_repaired_by_the_next_run() {
             (list(&pod.secrets().join("set")).len() == FILES).then_some(())
         });
         // In one step: a source that is still empty would be rendered as such.
-        fs::rename(pod.write("source.new", &new), &source).expect("the source can be replaced");
+        swap_link(pod.write("source.new", &new).as_ref(), source.as_ref());
         while file(0) != new {
             assert!(agent.is_running());
         }

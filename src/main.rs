@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn main() -> ExitCode {
-    decant::process::allocator::tune();
+    decant::process::memory::tune();
     decant::telemetry::guard_panics();
     let argv: Vec<_> = std::env::args_os().collect();
     ExitCode::from(decant::cli::start(&argv, std::env::vars_os()))

@@ -32,6 +32,7 @@ use crate::{
     clock::Clock,
     config::template::TemplateSpec,
     output,
+    process::memory,
     secrets::{
         request::{SecretRequest, Wanted},
         snapshot::Snapshot,
@@ -232,6 +233,9 @@ impl Running {
                 }
                 Effect::AllRendered => {
                     info!(target: "agent", templates = self.parts.templates.len(), "all templates are rendered");
+                    if !self.parts.plan.awaits_first_render() {
+                        memory::settle();
+                    }
                     continue;
                 }
                 Effect::Exit(outcome) => return Some(outcome),

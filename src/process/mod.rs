@@ -1,7 +1,7 @@
 //! This process among others: signals, pid file, service manager, self-protection, memory settings, orphans.
 
-pub mod allocator;
 pub mod harden;
+pub mod memory;
 pub mod pid_file;
 pub mod reap;
 pub mod service_manager;
