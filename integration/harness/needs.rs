@@ -1,4 +1,5 @@
-//! What a case needs of the machine beyond cargo and a C compiler: root, strace, mounts, namespaces.
+//! What a case needs of the machine beyond cargo and a C compiler: root, strace, mounts, namespaces,
+//! control groups.
 //!
 //! Where it is missing, the case says loudly that it is skipped and why. With `DECANT_TESTS_REQUIRE=all`, as
 //! `.ci/run` sets it, it fails instead. Cases that need a real server (`BAO_BIN`) are another matter: see `server`.
@@ -11,6 +12,7 @@ use std::{
 };
 
 use super::{
+    memory::MemoryLimit,
     process::named,
     server::{case_name, say},
 };
@@ -40,6 +42,8 @@ pub enum Need {
     Ipv6,
     /// Debian's static busybox, which images take.
     Busybox,
+    /// The right to make control groups that limit memory.
+    ControlGroup,
 }
 
 /// What a tracing case needs.
@@ -69,6 +73,9 @@ impl Need {
             // The program alone may be the other package's, which is not static.
             Self::Busybox => (!Path::new("/usr/share/doc/busybox-static/copyright").exists()).then(|| {
                 "a static busybox is not installed (Debian: apt-get install busybox-static)".to_owned()
+            }),
+            Self::ControlGroup => MemoryLimit::new(16 << 20).is_none().then(|| {
+                "no control group that limits memory can be made here (below /sys/fs/cgroup)".to_owned()
             }),
         }
     }
@@ -151,9 +158,16 @@ fn a_program_that_nobody_has_is_missing_and_names_its_package() {
 #[test]
 fn whatever_is_missing_says_so_in_words() {
     let strace = Need::Program { name: "strace", package: "strace" };
-    for need in
-        [Need::Root, strace, Need::Strace, Need::Mounts, Need::NetworkNamespace, Need::Ipv6, Need::Busybox]
-    {
+    for need in [
+        Need::Root,
+        strace,
+        Need::Strace,
+        Need::Mounts,
+        Need::NetworkNamespace,
+        Need::Ipv6,
+        Need::Busybox,
+        Need::ControlGroup,
+    ] {
         if let Some(why) = need.missing() {
             assert!(why.contains(' '), "{need:?}: {why}");
         }

@@ -6,15 +6,16 @@ use serde_json::json;
 
 use super::injected::SERVICE_ACCOUNT;
 use crate::harness::{
-    Container, Pod, canary,
-    container::NEEDS,
-    eventually,
+    Container, Need, Pod, canary, eventually,
     memory::MemoryLimit,
     needing,
     pod::list,
     process::binary,
     server::{Server, say},
 };
+
+/// A limit that nothing enforces proves nothing.
+const NEEDS: &[Need] = &[Need::Root, Need::Mounts, Need::Busybox, Need::ControlGroup];
 
 /// Secrets with a template each.
 const SECRETS: usize = 500;
@@ -67,32 +68,26 @@ fn resident(pid: i32) -> Option<(u64, u64)> {
 }
 
 /// A pod's container under a limit, with its files in memory, so that they count.
-fn container(server: &Server, pod: &Pod, limit: Option<&Arc<MemoryLimit>>) -> Container {
-    let container = Container::new()
+fn container(server: &Server, pod: &Pod, limit: &Arc<MemoryLimit>) -> Container {
+    Container::new()
         .empty_dir("/home/vault")
         .empty_dir("/vault/secrets")
         .read_only(&pod.path("serviceaccount"), SERVICE_ACCOUNT)
         .read_only(&pod.path("configs"), "/vault/configs")
         .env("VAULT_ADDR", server.url())
         // The log goes through pipes of this test, and its own text is none of the measurement.
-        .env("VAULT_LOG_LEVEL", "warn");
-    limit.into_iter().fold(container, Container::limited)
+        .env("VAULT_LOG_LEVEL", "warn")
+        .limited(limit)
 }
 
 #[test]
 fn many_secrets_and_a_large_one_fit_into_128_and_into_16_mib() {
     needing(NEEDS, || {
         let (server, pod, large) = many();
-        let narrow = MemoryLimit::new(16 << 20).map(Arc::new);
-        if let Some(narrow) = &narrow {
-            // A limit that nothing enforces proves nothing.
-            let greedy = container(&server, &pod, Some(narrow)).finish(&["/bin/sh", "-c", GREEDY]);
-            assert_ne!(greedy.code, Some(0), "64 MiB fit into 16");
-        } else {
-            say(
-                "memory limits: there are no control groups here; what is resident is measured, and nothing enforces it",
-            );
-        }
+        let limited = |bytes| Arc::new(MemoryLimit::new(bytes).expect("a control group"));
+        let narrow = limited(16 << 20);
+        let greedy = container(&server, &pod, &narrow).finish(&["/bin/sh", "-c", GREEDY]);
+        assert_ne!(greedy.code, Some(0), "64 MiB fit into 16");
         drop(narrow);
         // A build without optimisation is no measure for what a pod needs; the gate runs this on the release build.
         let is_release = fs::metadata(binary()).expect("the program").len() < RELEASE;
@@ -102,8 +97,8 @@ fn many_secrets_and_a_large_one_fit_into_128_and_into_16_mib() {
             );
         }
         for mebibytes in [128_u64, if is_release { 16 } else { 32 }] {
-            let limit = MemoryLimit::new(mebibytes << 20).map(Arc::new);
-            let init = container(&server, &pod, limit.as_ref());
+            let limit = limited(mebibytes << 20);
+            let init = container(&server, &pod, &limit);
             let ended =
                 init.finish(&["/bin/sh", "-ec", "vault agent -config=/vault/configs/config-init.hcl"]);
             assert_eq!(ended.code, Some(0), "init with {mebibytes} MiB: {}", ended.all());
@@ -113,14 +108,14 @@ fn many_secrets_and_a_large_one_fit_into_128_and_into_16_mib() {
             assert!(rendered == large, "the large secret is not what it was");
             drop(init);
 
-            let sidecar = container(&server, &pod, limit.as_ref());
+            let sidecar = container(&server, &pod, &limit);
             let running = sidecar.start(&["/bin/sh", "-ec", "vault agent -config=/vault/configs/config.hcl"]);
             let secrets = sidecar.outside("/vault/secrets");
             eventually("all files", || (list(&secrets).len() == SECRETS + 1).then_some(()));
             running.becomes("bin/decant");
             let (most, own) = resident(running.pid()).expect("figures");
             running.stop().expect(0);
-            let group = limit.as_ref().and_then(|limit| limit.peak());
+            let group = limit.peak();
             let group = group.map_or("not known".to_owned(), |peak| format!("{peak} bytes"));
             say(&format!(
                 "memory limit of {mebibytes} MiB, {SECRETS} secrets and one of {LARGE} bytes: the control group's peak, files \
