@@ -349,6 +349,26 @@ fn a_standby_leads_to_the_active_node_and_the_token_goes_along() {
 }
 
 #[test]
+fn a_standby_leads_to_the_active_node_that_has_the_tls_server_name() {
+    on_dev("a real cluster has more than one node", |active| {
+        let (pod, value) = ready(active);
+        let (ca, standby) = (Authority::new(), Server::dev());
+        let leader = Relay::tls(active.authority(), ca.server(&["localhost"]));
+        // Its address is not what the name stands for, so that nobody gets from it to the leader by the name.
+        let follower = Relay::tls_at("127.0.0.3", standby.authority(), ca.server(&["localhost"]));
+        let url = format!("https://localhost:{}", leader.port());
+        standby.control("POST", "standby", Some(&json!({"standby": true, "leader": url})));
+        let lines = format!(
+            "address = \"https://{}\"\nca_cert = \"{}\"\ntls_server_name = \"localhost\"",
+            follower.authority(),
+            pod.write("ca.pem", &ca.pem())
+        );
+        renders(&pod, &value, once(&pod, active, &lines));
+        assert!(leader.sent().contains("PUT /v1/auth/kubernetes/login"), "{}", leader.sent());
+    });
+}
+
+#[test]
 fn a_redirect_never_takes_token_or_jwt_from_tls_to_plain_text_or_to_another_page() {
     on_dev("a real server can't be told where to send clients", |active| {
         let (pod, _) = ready(active);

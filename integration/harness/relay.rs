@@ -60,8 +60,13 @@ enum Socket {
 impl Relay {
     /// Speaks TLS on a free port of 127.0.0.1 and passes on to `upstream` (`host:port`) in plain text.
     pub fn tls(upstream: &str, config: Arc<ServerConfig>) -> Self {
+        Self::tls_at("127.0.0.1", upstream, config)
+    }
+
+    /// As [`Self::tls`], at another address of this machine.
+    pub fn tls_at(address: &str, upstream: &str, config: Arc<ServerConfig>) -> Self {
         let shared = Shared { tls: Mutex::new(Some(config)), ..Shared::default() };
-        Self::start(Socket::Tcp(free("127.0.0.1:0")), upstream, Before::Tls, shared)
+        Self::start(Socket::Tcp(free(&format!("{address}:0"))), upstream, Before::Tls, shared)
     }
 
     /// Plain text on a free port of 127.0.0.1.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use reqwest::{Client, Method, RequestBuilder, Response, Url, header, header::HeaderValue, redirect};
-use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, pki_types::ServerName};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -69,13 +69,21 @@ struct Inner {
     /// The name that the server knows itself by, when the URL says another.
     host: Option<HeaderValue>,
     dns: Dns,
+    /// The resolver for the upstream, when its URL has another name than the user wrote.
+    alias: Option<Dns>,
     routes: Option<Arc<Routes>>,
     built: Mutex<Built>,
 }
 
 struct Built {
     stamp: [Option<Stamp>; 4],
-    client: Client,
+    clients: Clients,
+}
+
+/// One with the upstream's alias, and one without it: a redirect may lead to a server that really has that name.
+struct Clients {
+    upstream: Client,
+    elsewhere: Client,
 }
 
 impl HttpClient {
@@ -85,11 +93,11 @@ impl HttpClient {
     /// Settings that can't work: see [`SetupError`].
     pub fn new(settings: Settings, dns: Dns) -> Result<Self, SetupError> {
         let routes = settings.proxy.routes(&settings.address)?;
-        let (target, dns, host) = rename(&settings, dns, routes.as_deref())?;
+        let (target, alias, host) = rename(&settings, &dns, routes.as_deref())?;
         let stamp = settings.tls.stamp();
-        let client = build(&settings, dns.clone(), routes.as_ref())?;
-        let built = Mutex::new(Built { stamp, client });
-        Ok(Self(Arc::new(Inner { settings, target, host, dns, routes, built })))
+        let clients = build(&settings, &dns, alias.as_ref(), routes.as_ref())?;
+        let built = Mutex::new(Built { stamp, clients });
+        Ok(Self(Arc::new(Inner { settings, target, host, dns, alias, routes, built })))
     }
 
     /// A client of the same upstream with other trust or another identity.
@@ -114,7 +122,8 @@ impl HttpClient {
         path: &str,
         query: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> RequestBuilder {
-        let request = self.current().request(method, self.0.target.url(path, query));
+        let request =
+            self.current(|clients| &clients.upstream).request(method, self.0.target.url(path, query));
         match &self.0.host {
             Some(host) => request.header(header::HOST, host.clone()),
             None => request,
@@ -123,7 +132,7 @@ impl HttpClient {
 
     /// A request to another server that the upstream pointed at, with the same trust and identity.
     pub fn request_at(&self, method: Method, url: Url) -> RequestBuilder {
-        self.current().request(method, url)
+        self.current(|clients| &clients.elsewhere).request(method, url)
     }
 
     /// Sends a request; any status is an answer. `url` is what messages say was asked.
@@ -159,16 +168,17 @@ impl HttpClient {
         HttpError::classify(error, url, CONNECT_TIMEOUT.as_secs()).through(via)
     }
 
-    /// The client for the certificate files as they are now. A rotation half done keeps the old one.
-    fn current(&self) -> Client {
+    /// A client for the certificate files as they are now. A rotation half done keeps the old one.
+    fn current(&self, which: impl FnOnce(&Clients) -> &Client) -> Client {
         let mut built = self.0.built.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = self.0.settings.tls.stamp();
         if stamp != built.stamp {
             let address = &self.0.settings.address;
             built.stamp = stamp;
-            match build(&self.0.settings, self.0.dns.clone(), self.0.routes.as_ref()) {
-                Ok(client) => {
-                    built.client = client;
+            let Inner { settings, dns, alias, routes, .. } = &*self.0;
+            match build(settings, dns, alias.as_ref(), routes.as_ref()) {
+                Ok(clients) => {
+                    built.clients = clients;
                     tracing::info!(target: "agent", %address, "read changed TLS files");
                 }
                 Err(error) => {
@@ -177,7 +187,7 @@ impl HttpClient {
                 }
             }
         }
-        built.client.clone()
+        which(&built.clients).clone()
     }
 }
 
@@ -223,17 +233,17 @@ fn classify(error: &reqwest::Error, url: &Url) -> HttpError {
 /// the host, and the Host header keeps saying it. A proxy resolves names itself, so there the URL stays.
 fn rename(
     settings: &Settings,
-    dns: Dns,
+    dns: &Dns,
     routes: Option<&Routes>,
-) -> Result<(Address, Dns, Option<HeaderValue>), SetupError> {
+) -> Result<(Address, Option<Dns>, Option<HeaderValue>), SetupError> {
     let address = &settings.address;
-    let unchanged = |dns| Ok((address.clone(), dns, None));
+    let unchanged = || Ok((address.clone(), None, None));
     let name = match settings.tls.name()? {
         Some(ServerName::DnsName(name)) if address.is_tls() => name.as_ref().to_owned(),
-        _ => return unchanged(dns),
+        _ => return unchanged(),
     };
     if routes.is_some_and(|routes| routes.via(address.base()).is_some()) {
-        return unchanged(dns);
+        return unchanged();
     }
     let host = address.base().host_str().unwrap_or_default();
     let authority = match address.base().port() {
@@ -241,16 +251,35 @@ fn rename(
         None => host.to_owned(),
     };
     match (address.with_host(&name), HeaderValue::from_str(&authority)) {
-        (Some(target), Ok(header)) => Ok((target, dns.with_alias(&name, host), Some(header))),
+        (Some(target), Ok(header)) => Ok((target, Some(dns.clone().with_alias(&name, host)), Some(header))),
         _ => Err(TlsError::Name { name }.into()),
     }
 }
 
-fn build(settings: &Settings, dns: Dns, routes: Option<&Arc<Routes>>) -> Result<Client, SetupError> {
+fn build(
+    settings: &Settings,
+    dns: &Dns,
+    alias: Option<&Dns>,
+    routes: Option<&Arc<Routes>>,
+) -> Result<Clients, SetupError> {
     // The library wants a TLS configuration in any case, and a redirect may lead to TLS; but reading the system's
     // CAs takes longer than a whole request, so an upstream without TLS gets by with the built-in list.
     let plain = !settings.address.is_tls() && settings.tls == TlsConfig::default();
     let tls = if plain { TlsConfig::public_roots() } else { settings.tls.client_config() }?;
+    let elsewhere = client(settings, tls.clone(), dns.clone(), routes)?;
+    let upstream = match alias {
+        Some(alias) => client(settings, tls, alias.clone(), routes)?,
+        None => elsewhere.clone(),
+    };
+    Ok(Clients { upstream, elsewhere })
+}
+
+fn client(
+    settings: &Settings,
+    tls: ClientConfig,
+    dns: Dns,
+    routes: Option<&Arc<Routes>>,
+) -> Result<Client, SetupError> {
     let mut builder = Client::builder()
         .tls_backend_preconfigured(tls)
         .dns_resolver(dns)
