@@ -201,7 +201,12 @@ impl<S: Server> AutoAuth<S> {
     }
 
     async fn login(&mut self) -> Result<(), AutoAuthError> {
-        tracing::info!(target: HANDLER, "authenticating");
+        // A missing credential is looked for every other second, which is no news.
+        if self.empty_handed == 0 {
+            tracing::info!(target: HANDLER, "authenticating");
+        } else {
+            tracing::debug!(target: HANDLER, "authenticating");
+        }
         let mut claims = None;
         let result = match self.try_login(&mut claims).await {
             Ok(granted) => {

@@ -88,8 +88,9 @@ fn find(options: &HealthcheckOptions, environment: &Environment) -> Result<PathB
     places.iter().find(|place| is_ours(place)).cloned().ok_or_else(|| {
         let looked: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
         format!(
-            "no agent serves its status here: there is no socket of this user at {}\n  hint: is it running? If it has \
-             a pid file or the setting `status_socket`, name the socket with --socket",
+            "no agent serves its status here: there is no socket of this user at {}\n  hint: is it running? \
+             `agent` serves one only with the setting `status_socket` (DECANT_STATUS_SOCKET); if it has a pid file, give \
+             --pid-file=PATH, if its socket is elsewhere, --socket=FILE",
             looked.join(" or ")
         )
     })
@@ -131,9 +132,10 @@ mod tests {
         };
         let missing = find(&options, "").unwrap_err();
         assert!(
-            missing.contains(&format!("{home}/.decant.sock")) && missing.contains("--socket"),
+            missing.contains(&format!("{home}/.decant.sock")) && missing.contains("--socket=FILE"),
             "{missing}"
         );
+        assert!(missing.contains("--pid-file=PATH") && missing.contains("DECANT_STATUS_SOCKET"), "{missing}");
         let usual = dir.path().join(".decant.sock");
         std::fs::File::create(&usual).unwrap();
         assert!(find(&options, "").is_err(), "no socket");

@@ -244,7 +244,7 @@ pub fn parse(argv: &[OsString], environment: &Environment) -> Result<Command, Us
 }
 
 fn help(program: Program, topic: &[&str]) -> Result<Command, Usage> {
-    if topic.is_empty() {
+    if matches!(topic, [] | ["help"]) {
         return Ok(Command::Print(commands::overview(program)));
     }
     let name = topic.join(" ");

@@ -214,7 +214,7 @@ fn help_of_init() {
               Serve probes and metrics at this loopback address or unix socket [default: none] [env: DECANT_STATUS_LISTEN]
 
           --status-socket=<PATH>
-              The socket that healthcheck asks, or off [default: beside the pid file, or in HOME] [env: DECANT_STATUS_SOCKET]
+              Socket for healthcheck, or off [default: beside the pid file or in HOME; agent: none] [env: DECANT_STATUS_SOCKET]
 
           --ready-file=<PATH>
               A file that is there while everything is rendered and valid [default: none] [env: DECANT_READY_FILE]
@@ -404,6 +404,12 @@ fn message_for_a_header_of_vaults_own() {
     -header can't set x-vault-token: names that begin with X-Vault- are Vault's own
       hint: `vault agent --help` explains the flags
     ");
+}
+
+#[test]
+fn help_explains_itself() {
+    assert_eq!(printed("decant help help"), printed("decant help"));
+    assert_eq!(printed("decant --help help"), printed("decant help"));
 }
 
 #[test]

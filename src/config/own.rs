@@ -96,8 +96,8 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "status_socket",
         takes: Takes::Path,
-        default: "beside the pid file, or in HOME",
-        doc: "the socket that healthcheck asks, or off",
+        default: "beside the pid file or in HOME; agent: none",
+        doc: "socket for healthcheck, or off",
         set: |own, text, origin| {
             own.status_socket = Some(Sourced::new(text.to_owned(), origin));
             Ok(())

@@ -77,6 +77,10 @@ impl Server {
                 let hint = "log in again: `vault login`, or set VAULT_TOKEN";
                 return Err(access(format!("the token is not valid: {}", chain(&error)), Some(hint)));
             }
+            // Every server has this path.
+            Err(error @ VaultError::Missing(_)) => {
+                return Err(access(chain(&error), Some("check that the address is that of Vault's API")));
+            }
             Err(error) => return Err(access(chain(&error), error.hint())),
         }
         let login = Login {

@@ -201,6 +201,9 @@ impl VaultError {
         match self {
             Self::Unreachable { source, .. } | Self::Broken { source, .. } => source.hint(),
             Self::Denied(_) => Some("check the path and the policies of the role"),
+            Self::Missing(_) => Some(
+                "nothing is written at this path yet, or its name is misspelt; check the path and its mount",
+            ),
             Self::Sealed(_) => {
                 Some("the server has to be unsealed by its operators; this goes on by itself then")
             }
@@ -336,6 +339,7 @@ mod tests {
             error(404, r#"{"errors":[]}"#).to_string(),
             "GET https://v/v1/secret/a: 404 nothing there"
         );
+        assert!(error(404, "").hint().unwrap().contains("misspelt; check the path"));
         assert!(error(502, "<html>x</html>").to_string().ends_with("502 (a web page)"));
         let plain = error(400, "Client sent an HTTP request to an HTTPS server.\n");
         assert_eq!(plain.hint(), Some("write https:// in the address"));

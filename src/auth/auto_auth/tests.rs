@@ -262,6 +262,38 @@ async fn an_expired_jwt_is_never_sent_and_a_new_one_is_found() {
     assert_eq!(server.times(), at(&[(32, LOGIN)]));
 }
 
+/// Counts the lines that say "authenticating", by level.
+#[derive(Clone, Default)]
+struct Tries(Arc<Mutex<Vec<tracing::Level>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Tries {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        let tries = Arc::clone(&self.0);
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            if field.name() == "message" && format!("{value:?}") == "authenticating" {
+                tries.lock().unwrap().push(*event.metadata().level());
+            }
+        });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_jwt_that_stays_away_is_looked_for_in_silence() {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let tries = Tries::default();
+    let subscriber = tracing_subscriber::registry().with(tries.clone());
+    let guard = tracing::subscriber::set_default(subscriber);
+    let pod = pod();
+    std::fs::remove_file(pod.jwt()).unwrap();
+    let (handle, _) = pod.run(&Fake::default(), 61).await;
+    drop(guard);
+    assert!(handle.token.borrow().token().is_none());
+    let tries = tries.0.lock().unwrap();
+    let loud = tries.iter().filter(|level| **level == tracing::Level::INFO).count();
+    assert!(loud == 1 && tries.len() > 20, "{loud} of {}", tries.len());
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_jwt_is_read_after_the_wait_at_the_gate() {
     let server = Fake::new([auth("hvs.one", 3600, true)]);
