@@ -3,6 +3,7 @@
 //! The pattern is translated by `translate`; this file matches, replaces and splits as Go's `regexp` does.
 
 mod class;
+mod fold;
 mod translate;
 
 use std::{borrow::Cow, ops::Range};

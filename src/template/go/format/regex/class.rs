@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::RegexError;
-use crate::template::go::format::{letters, unicode};
+use super::{RegexError, fold};
+use crate::template::go::format::unicode;
 
 /// Characters by ranges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,31 +34,34 @@ const POSIX: &[(&str, &[(char, char)])] = &[
 ];
 
 impl Class {
-    pub(super) fn add(&mut self, low: char, high: char) {
+    /// Adds a range; with `fold` what equals its characters but for the case, too.
+    pub(super) fn add(&mut self, low: char, high: char, fold: bool) {
         self.ranges.push((low, high));
-    }
-
-    fn add_all(&mut self, ranges: &[(char, char)], negated: bool) {
-        if negated {
-            self.ranges.extend(complement(ranges));
-        } else {
-            self.ranges.extend_from_slice(ranges);
+        if fold {
+            let others = fold::others(low, high).filter(|c| !(low..=high).contains(c));
+            self.ranges.extend(others.map(|c| (c, c)));
         }
     }
 
-    /// Writes the class for `regex-lite`, which folds ASCII only: other letters get their partners here.
-    pub(super) fn write(&self, fold: bool, out: &mut String) {
+    /// Adds a named class; what is negated is folded first.
+    fn add_all(&mut self, ranges: &[(char, char)], negated: bool, fold: bool) {
+        let mut named = Self::default();
+        for (low, high) in ranges {
+            named.add(*low, *high, fold);
+        }
+        if negated {
+            named.ranges.sort_unstable();
+            named.ranges = complement(&named.ranges);
+        }
+        self.ranges.append(&mut named.ranges);
+    }
+
+    pub(super) fn write(&self, out: &mut String) {
         out.push_str(if self.negated { "[^" } else { "[" });
         for (low, high) in &self.ranges {
             write_char(*low, out);
             out.push('-');
             write_char(*high, out);
-            if fold && u32::from(*high) - u32::from(*low) < 1024 {
-                for c in (*low..=*high).filter(|c| !c.is_ascii()) {
-                    write_char(letters::lower(c), out);
-                    write_char(letters::upper(c), out);
-                }
-            }
         }
         out.push(']');
     }
@@ -74,16 +77,18 @@ pub(super) fn write_char(c: char, out: &mut String) {
     }
 }
 
+/// All other characters; the ranges are in order and may overlap.
 fn complement(ranges: &[(char, char)]) -> Vec<(char, char)> {
     let mut out = Vec::new();
     let mut next = Some('\0');
     for (low, high) in ranges {
-        if let (Some(start), Some(end)) = (next, before(*low))
+        let Some(start) = next else { break };
+        if let Some(end) = before(*low)
             && start <= end
         {
             out.push((start, end));
         }
-        next = after(*high);
+        next = after(*high).map(|after| after.max(start));
     }
     if let Some(start) = next {
         out.push((start, char::MAX));
@@ -99,19 +104,25 @@ fn after(c: char) -> Option<char> {
     (c..=char::MAX).nth(1)
 }
 
+fn named(ranges: &[(char, char)], negated: bool, fold: bool) -> Class {
+    let mut class = Class { negated, ..Class::default() };
+    class.add_all(ranges, false, fold);
+    class
+}
+
 /// `\d` and its kin.
-pub(super) fn perl(letter: char) -> Option<Class> {
+pub(super) fn perl(letter: char, fold: bool) -> Option<Class> {
     let ranges = match letter.to_ascii_lowercase() {
         'd' => DIGIT,
         's' => SPACE,
         'w' => WORD,
         _ => return None,
     };
-    Some(Class { negated: letter.is_ascii_uppercase(), ranges: ranges.to_vec() })
+    Some(named(ranges, letter.is_ascii_uppercase(), fold))
 }
 
 /// `\pL`, `\p{Greek}`, `\P{^Lu}` at the start of `text`, and its length; `None`: something else.
-pub(super) fn property(text: &str) -> Result<Option<(Class, usize)>, RegexError> {
+pub(super) fn property(text: &str, fold: bool) -> Result<Option<(Class, usize)>, RegexError> {
     let Some(rest) = text.strip_prefix("\\p").or_else(|| text.strip_prefix("\\P")) else { return Ok(None) };
     let unknown =
         |length: usize| RegexError::Syntax("invalid character class range", text[..length].to_owned());
@@ -128,11 +139,11 @@ pub(super) fn property(text: &str) -> Result<Option<(Class, usize)>, RegexError>
     let mut negated = text.starts_with("\\P");
     let name = name.strip_prefix('^').inspect(|_| negated = !negated).unwrap_or(name);
     let ranges = unicode::class(name).ok_or_else(|| unknown(length))?;
-    Ok(Some((Class { negated, ranges }, length)))
+    Ok(Some((named(&ranges, negated, fold), length)))
 }
 
 /// A bracketed class at the start of `text`, and its length.
-pub(super) fn parse(text: &str) -> Result<(Class, usize), RegexError> {
+pub(super) fn parse(text: &str, fold: bool) -> Result<(Class, usize), RegexError> {
     let mut class = Class::default();
     let mut at = 1;
     if text[at..].starts_with('^') {
@@ -150,26 +161,26 @@ pub(super) fn parse(text: &str) -> Result<(Class, usize), RegexError> {
             return Ok((class, at + 1));
         }
         first = false;
-        if let Some(length) = posix(rest, &mut class)? {
+        if let Some(length) = posix(rest, fold, &mut class)? {
             at += length;
             continue;
         }
-        if let Some((named, length)) = property(rest)? {
-            class.add_all(&named.ranges, named.negated);
+        if let Some((named, length)) = property(rest, fold)? {
+            class.add_all(&named.ranges, named.negated, false);
             at += length;
             continue;
         }
-        if let Some(shorthand) = rest.strip_prefix('\\').and_then(|rest| perl(rest.chars().next()?)) {
-            class.add_all(&shorthand.ranges, shorthand.negated);
+        if let Some(shorthand) = rest.strip_prefix('\\').and_then(|rest| perl(rest.chars().next()?, fold)) {
+            class.add_all(&shorthand.ranges, shorthand.negated, false);
             at += 2;
             continue;
         }
-        at += range(rest, text, &mut class)?;
+        at += range(rest, text, fold, &mut class)?;
     }
 }
 
 /// One character or `a-z`; the length read.
-fn range(rest: &str, whole: &str, class: &mut Class) -> Result<usize, RegexError> {
+fn range(rest: &str, whole: &str, fold: bool, class: &mut Class) -> Result<usize, RegexError> {
     let (low, mut length) = class_char(rest, whole)?;
     let mut high = low;
     if let Some(after) = rest[length..].strip_prefix('-')
@@ -183,7 +194,7 @@ fn range(rest: &str, whole: &str, class: &mut Class) -> Result<usize, RegexError
             return Err(RegexError::Syntax("invalid character class range", rest[..length].to_owned()));
         }
     }
-    class.add(low, high);
+    class.add(low, high, fold);
     Ok(length)
 }
 
@@ -196,7 +207,7 @@ fn class_char(rest: &str, whole: &str) -> Result<(char, usize), RegexError> {
 }
 
 /// `[:name:]` or `[:^name:]`; `None`: not one.
-fn posix(rest: &str, class: &mut Class) -> Result<Option<usize>, RegexError> {
+fn posix(rest: &str, fold: bool, class: &mut Class) -> Result<Option<usize>, RegexError> {
     let Some((body, _)) = rest.strip_prefix("[:").and_then(|rest| rest.split_once(":]")) else {
         return Ok(None);
     };
@@ -205,7 +216,7 @@ fn posix(rest: &str, class: &mut Class) -> Result<Option<usize>, RegexError> {
     let Some((_, ranges)) = POSIX.iter().find(|(known, _)| *known == name) else {
         return Err(RegexError::Syntax("invalid character class range", rest[..length].to_owned()));
     };
-    class.add_all(ranges, negated);
+    class.add_all(ranges, negated, fold);
     Ok(Some(length))
 }
 

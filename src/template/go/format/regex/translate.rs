@@ -3,6 +3,7 @@
 use super::{
     RegexError,
     class::{self, Class},
+    fold,
 };
 
 /// The highest count, and product of nested counts, in `{n,m}`.
@@ -80,7 +81,7 @@ impl Translator<'_> {
                 self.atom = Some(1);
             }
             '[' => {
-                let (class, length) = class::parse(self.rest())?;
+                let (class, length) = class::parse(self.rest(), self.fold)?;
                 self.class(&class, length);
             }
             '\\' => return self.escape(),
@@ -91,10 +92,11 @@ impl Translator<'_> {
     }
 
     fn literal(&mut self, c: char, length: usize) {
-        if self.fold && !c.is_ascii() {
+        // `regex-lite` itself folds ASCII only.
+        if self.fold && fold::others(c, c).any(|other| !(c.is_ascii() && other.is_ascii())) {
             let mut class = Class::default();
-            class.add(c, c);
-            class.write(true, &mut self.out);
+            class.add(c, c, true);
+            class.write(&mut self.out);
         } else {
             class::write_char(c, &mut self.out);
         }
@@ -103,7 +105,7 @@ impl Translator<'_> {
     }
 
     fn class(&mut self, class: &Class, length: usize) {
-        class.write(self.fold, &mut self.out);
+        class.write(&mut self.out);
         self.at += length;
         self.atom = Some(1);
     }
@@ -241,11 +243,11 @@ impl Translator<'_> {
                 Ok(())
             }
             Some(letter) => {
-                if let Some(class) = class::perl(letter) {
+                if let Some(class) = class::perl(letter, self.fold) {
                     self.class(&class, 2);
                     return Ok(());
                 }
-                if let Some((class, length)) = class::property(self.rest())? {
+                if let Some((class, length)) = class::property(self.rest(), self.fold)? {
                     self.class(&class, length);
                     return Ok(());
                 }
