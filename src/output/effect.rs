@@ -37,7 +37,7 @@ pub struct Effect<'a> {
     pub user: &'a str,
     /// Group by name or number; empty: leave.
     pub group: &'a str,
-    /// Mode, exact.
+    /// Mode, exact; only the permission bits (0777) count.
     pub mode: u32,
     /// Add to the file instead of replacing it.
     pub append: bool,
@@ -97,11 +97,13 @@ pub(super) struct Sequence<'a> {
 pub(super) fn sequences<'a>(effects: &[Effect<'a>]) -> Vec<Sequence<'a>> {
     let mut files: Vec<Sequence<'a>> = Vec::new();
     for effect in effects {
+        // As Go's `os.FileMode`, which has the set-user-ID bit and its kin elsewhere.
+        let effect = Effect { mode: effect.mode & 0o777, ..*effect };
         let bytes = Zeroizing::new(effect.contents.to_vec());
         match files.iter_mut().find(|file| file.last.path == effect.path) {
-            None => files.push(Sequence { last: *effect, append: effect.append, bytes }),
+            None => files.push(Sequence { last: effect, append: effect.append, bytes }),
             Some(file) => {
-                file.last = *effect;
+                file.last = effect;
                 if effect.append {
                     // A new buffer instead of growing the old one, which would leave its bytes behind unwiped.
                     file.bytes = Zeroizing::new([file.bytes.as_slice(), &bytes].concat());

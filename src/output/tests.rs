@@ -313,7 +313,7 @@ fn calls_for_one_file_are_one_change() {
     let before = identity(&path);
     assert_eq!(only(&calls).unwrap(), Written::Same);
     assert_eq!(identity(&path), before);
-    let wider = Effect { mode: 0o644, ..effect(&path, false, "one\ntwo\n") };
+    let wider = Effect { mode: 0o7644, ..effect(&path, false, "one\ntwo\n") };
     assert_eq!(only(&[wider]).unwrap(), Written::Changed);
     assert_eq!(mode(&path), 0o644);
 }
