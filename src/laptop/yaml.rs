@@ -1,5 +1,7 @@
 //! YAML (and so JSON) as a tree that knows the line of every value, for manifests and fixtures.
 
+use std::borrow::Cow;
+
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 use thiserror::Error;
 
@@ -99,6 +101,7 @@ impl Node {
 /// # Errors
 /// Text that is no YAML, mappings with keys that are no scalars, absurd nesting or aliasing.
 pub fn read(text: &str) -> Result<Vec<Node>, YamlError> {
+    let text = &*json_as_yaml(text);
     let mut reader = Reader {
         events: Parser::new_from_str(text),
         lines: text.lines().count().max(1),
@@ -119,6 +122,41 @@ pub fn read(text: &str) -> Result<Vec<Node>, YamlError> {
             }
         }
     }
+}
+
+/// JSON without what YAML does not have: pairs of surrogates (one alone becomes U+FFFD) and tabs between values.
+fn json_as_yaml(text: &str) -> Cow<'_, str> {
+    let special = text.contains("\\u") || text.contains('\t');
+    let begins = text.trim_start().starts_with(['{', '[']);
+    if !special || !begins || serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let surrogate = |text: &str| {
+            let unit = u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()?;
+            (0xd800..0xe000).contains(&unit).then_some(unit)
+        };
+        let length = match (surrogate(rest), rest.get(6..).and_then(surrogate)) {
+            (None, _) => {
+                // What is escaped may be a backslash; all that JSON escapes is ASCII.
+                out.push_str(rest.get(..2).unwrap_or(rest));
+                2
+            }
+            (Some(first), second) => {
+                let pair = char::decode_utf16(std::iter::once(first).chain(second)).next();
+                let pair = pair.and_then(Result::ok);
+                out.push(pair.unwrap_or(char::REPLACEMENT_CHARACTER));
+                if pair.is_some() { 12 } else { 6 }
+            }
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out.replace('\t', " ").into()
 }
 
 struct Reader<'t> {
@@ -266,6 +304,19 @@ mod tests {
         let documents = read("{\n\t\"a\": {\"b\": [\"\\u003cx\\/\", 1.50, null]}}\n").unwrap();
         let items = documents[0].at(&["a", "b"]).unwrap().items();
         assert_eq!((items[0].text(), items[1].text()), (Some("<x/"), Some("1.50")));
+    }
+
+    #[test]
+    fn json_may_hold_what_yaml_does_not_have() {
+        let text = r#"{"kv/data/a": {"UNI": "\ud83d\ude00!", "lone": "\ud83d\u0041", "plain": "\\ud83d é\u00e9",
+            "n": 12345678901234567890.10}}"#;
+        let documents = read(&text.replace(": ", ":\t")).unwrap();
+        let found = |key: &str| documents[0].at(&["kv/data/a", key]).and_then(Node::text).unwrap().to_owned();
+        assert_eq!(found("UNI"), "😀!");
+        assert_eq!(found("lone"), "\u{fffd}A");
+        assert_eq!(found("plain"), "\\ud83d éé");
+        assert_eq!(found("n"), "12345678901234567890.10");
+        assert!(read("{\"a\": \"\\ud83d\\ude00\"").is_err());
     }
 
     #[test]
