@@ -1,8 +1,9 @@
 //! The hand-over beside a run: what an earlier one left is read at the start, and what this one knows is written
 //! whenever it changes, so that whoever comes next needs no login and no new credential.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
+use ring::digest::{SHA256, digest};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
@@ -11,7 +12,7 @@ use tracing::{debug, info, warn};
 use zeroize::Zeroizing;
 
 use crate::{
-    auth::TokenState,
+    auth::{TokenState, approle},
     cache::{
         Contents, KeptToken,
         handover::{self, Unusable},
@@ -218,13 +219,27 @@ impl Keeper {
 /// What makes two runs alike: the same login at the same server.
 fn identity(address: &str, login: &AutoAuthConfig) -> String {
     let method = &login.method;
+    let app_role;
     let (name, role) = match &method.kind {
         MethodKind::Kubernetes { role, .. } => ("kubernetes", role.as_str()),
         MethodKind::Jwt { role, .. } => ("jwt", role.as_str()),
-        MethodKind::AppRole { .. } => ("approle", ""),
+        MethodKind::AppRole { role_id_path, secret_id_path, .. } => {
+            app_role = app_role_of(role_id_path, secret_id_path.as_deref());
+            ("approle", app_role.as_str())
+        }
         MethodKind::Cert { name, .. } => ("cert", name.as_deref().unwrap_or_default()),
         MethodKind::TokenFile { .. } => ("token_file", ""),
     };
     let namespace = method.namespace.as_ref().map_or("", |namespace| namespace.as_str());
     [address.trim_end_matches('/'), namespace, name, &method.mount_path, role].join("\n")
 }
+
+/// An AppRole has no name here: its role ID tells it apart, as a hash, and so do the places of its files.
+fn app_role_of(role_id: &Path, secret_id: Option<&Path>) -> String {
+    let digest = approle::role_id(role_id).map(|id| digest(&SHA256, id.as_bytes()));
+    let secret_id = secret_id.unwrap_or(Path::new(""));
+    format!("{}\n{}\n{digest:?}", role_id.display(), secret_id.display())
+}
+
+#[cfg(test)]
+mod tests;

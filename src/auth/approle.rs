@@ -2,7 +2,7 @@
 //!
 //! Source: <https://developer.hashicorp.com/vault/docs/agent-and-proxy/autoauth/methods/approle>.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -112,6 +112,11 @@ impl AppRole {
             tracing::error!(target: LOGGER, path = %path.display(), %error, "error removing the secret ID file");
         }
     }
+}
+
+/// The role ID in a file, for telling roles apart; `None` when there is none to be read.
+pub fn role_id(path: &Path) -> Option<Zeroizing<String>> {
+    Credential::read(ROLE_ID, path).ok().map(|found| found.text)
 }
 
 /// A file that can't be used is no trouble once its contents are known.
