@@ -199,6 +199,12 @@ impl Entry {
         old_expires: Option<Instant>,
         policy: &mut Policy<'_>,
     ) -> Effect {
+        // A lease of a token before the last one still ends with that.
+        let old_expires = match self.old.ends.filter(|_| self.hangs_off_old()) {
+            Some(end) => Some(old_expires.map_or(end, |last| last.min(end))),
+            None => old_expires,
+        };
+        let dead = dead || old_expires.is_some_and(|end| end <= policy.now);
         self.token = generation;
         self.old = OldToken { dead, ends: old_expires };
         let hangs_off_old = self.hangs_off_old();

@@ -365,6 +365,25 @@ fn a_lease_is_replaced_before_the_token_it_hangs_off_ends() {
 }
 
 #[test]
+fn a_lease_ends_with_its_own_token_however_many_came_since() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    bench.ok(leased(36_000, true));
+    let after = |seconds| bench.start + Duration::from_secs(seconds);
+    let (first, second, third) = (after(100), after(3600), after(7200));
+    let living = |generation, end| EntryEvent::Token { generation, dead: false, old_expires: Some(end) };
+    bench.on(living(2, first));
+    bench.on(living(3, second));
+    assert_eq!(bench.entry.lease_ends(), Some(first), "status says so, too");
+    let at = bench.entry.next_at().unwrap();
+    assert!(at < first, "read anew before it is dead: {:?}", at - bench.start);
+    bench.now = first + FLOOR;
+    assert_eq!(bench.on(living(4, third)), fetch(true), "it is dead by now");
+    bench.ok(leased(36_000, true));
+    assert!(bench.entry.lease_ends() > Some(third), "the next one hangs off its own token");
+}
+
+#[test]
 fn absurd_lifetimes_neither_spin_nor_panic() {
     for seconds in [i64::MIN, -1, 0, 1, 9_300_000_000, i64::MAX] {
         for renewable in [false, true] {

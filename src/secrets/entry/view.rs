@@ -10,9 +10,10 @@ impl Entry {
         self.good.as_ref().map_or(0, |(_, token)| *token)
     }
 
-    /// When the lease of the last good answer ends; `None`: it has none.
+    /// When the lease of the last good answer ends, if need be with an older token; `None`: it has none.
     pub fn lease_ends(&self) -> Option<Instant> {
-        self.lease.as_ref().filter(|_| self.is_leased()).map(|lease| lease.ends)
+        let own = self.lease.as_ref().filter(|_| self.is_leased()).map(|lease| lease.ends)?;
+        Some(self.old.ends.filter(|_| self.hangs_off_old()).map_or(own, |token| token.min(own)))
     }
 
     /// When something happens next, if that is known.
