@@ -33,7 +33,7 @@ use crate::{
     secrets::{
         fetch::{self, VaultFetch},
         handed::Handed,
-        store::{Store, StoreHandle},
+        store::{Heal, Store, StoreHandle},
     },
     watch::Watch,
 };
@@ -124,10 +124,13 @@ fn keep_secrets(
     handle
 }
 
-/// Tells auto-auth when the server calls its token invalid.
-async fn heal(handle: Handle, mut refused: mpsc::Receiver<u64>) {
-    while let Some(generation) = refused.recv().await {
-        handle.token_refused(generation);
+/// Tells auto-auth when its token has to be replaced.
+async fn heal(handle: Handle, mut wishes: mpsc::Receiver<Heal>) {
+    while let Some(wish) = wishes.recv().await {
+        match wish {
+            Heal::Invalid(generation) => handle.token_refused(generation),
+            Heal::Outgrown(generation) => handle.token_outgrown(generation),
+        }
     }
 }
 

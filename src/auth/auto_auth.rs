@@ -5,6 +5,7 @@ mod answer;
 mod error;
 mod machine;
 mod news;
+mod renew;
 mod server;
 mod unwrap;
 
@@ -20,7 +21,7 @@ use tokio::{
 
 use self::{
     answer::Granted,
-    machine::{LoginFailure, Machine, RenewalFailure, Rules, Step},
+    machine::{LoginFailure, Machine, Rules, Step},
     news::CredentialNews,
 };
 pub use self::{
@@ -39,10 +40,8 @@ use crate::{
     config::{AutoAuthConfig, MethodConfig},
     problem::chain,
     vault::{
-        client::{Body, Call, Product},
-        error::VaultError,
+        client::{Call, Product},
         gate::Class,
-        lifetime::seconds,
     },
 };
 
@@ -57,6 +56,11 @@ const WALL_CHECK: Duration = Duration::from_secs(60);
 pub(super) enum Event {
     /// The server called the token of this generation invalid.
     Refused {
+        /// Which token.
+        generation: u64,
+    },
+    /// The token of this generation was handed over, and may do less than one of now.
+    Outgrown {
         /// Which token.
         generation: u64,
     },
@@ -189,6 +193,18 @@ impl<S: Server> AutoAuth<S> {
                     tracing::warn!(target: HANDLER, "the server no longer knows the token, logging in again");
                 }
                 heals
+            }
+            Event::Outgrown { generation } => {
+                let again = self.machine.token_outgrown(generation, now, self.chance.unit());
+                if again {
+                    self.refused = true;
+                    tracing::info!(
+                        target: HANDLER,
+                        "a request was denied with the token that was handed over, logging in again: a new token may \
+                         have rights that the old one lacks; until then that one is kept alive"
+                    );
+                }
+                again
             }
             Event::NewCredentials => {
                 let again = self.machine.new_credentials(now);
@@ -351,50 +367,6 @@ impl<S: Server> AutoAuth<S> {
         let was_sent = matches!(error, LoginError::Vault(_));
         let none = || "none: what the file holds is no JWT".to_owned();
         claims.map(ToString::to_string).or_else(|| (sends_jwt && was_sent).then(none))
-    }
-
-    async fn renew(&mut self) {
-        let Some(login) = self.publish.borrow().login.clone() else { return };
-        let pass = self.server.pass(Class::Repeat, RENEW).await;
-        let namespace = self.config.namespace.clone();
-        let body = Body::json(&serde_json::json!({"increment": 0}));
-        let call =
-            Call::write(RENEW, body, Product::AutoAuth).namespace(namespace.as_ref()).token(&login.token);
-        let result = self.server.send(pass, RENEW, &call, self.own.as_ref()).await;
-        let (now, unit) = (self.clock.now(), self.chance.unit());
-        match result.map(|answer| answer.and_then(|answer| answer.auth)) {
-            Ok(Some(auth)) => {
-                let ttl = seconds(auth.lease_duration);
-                tracing::info!(target: HANDLER, ?ttl, "renewed auth token");
-                self.machine.renewed(ttl, auth.renewable, now, unit);
-                let renewed =
-                    Login { ttl, expires: self.expires(ttl), renewable: auth.renewable, ..(*login).clone() };
-                self.publish.send_modify(|state| state.login = Some(Arc::new(renewed)));
-                self.progress.send_modify(|progress| progress.renewals += 1);
-            }
-            Ok(None) => self.renewal_failed(RenewalFailure::Denied, "the answer has no auth block"),
-            Err(error) => {
-                let failure = match &error {
-                    VaultError::InvalidToken(_) => RenewalFailure::InvalidToken,
-                    error if error.is_past_max_ttl() => RenewalFailure::Over,
-                    error if error.is_definite() => RenewalFailure::Denied,
-                    error => RenewalFailure::Later(error.retry_after()),
-                };
-                self.renewal_failed(failure, &chain(&error));
-            }
-        }
-    }
-
-    fn renewal_failed(&mut self, failure: RenewalFailure, error: &str) {
-        self.refused |= failure == RenewalFailure::InvalidToken;
-        self.machine.renewal_failed(failure, self.clock.now(), self.chance.unit());
-        let next = match failure {
-            RenewalFailure::Denied => "the token counts as not renewable, a new login follows in time",
-            RenewalFailure::InvalidToken => "the server no longer knows the token, logging in again",
-            RenewalFailure::Over => "the token can't be prolonged any more, logging in again",
-            RenewalFailure::Later(_) => "the token stays in use until it expires",
-        };
-        tracing::warn!(target: HANDLER, error, next, "error renewing token");
     }
 }
 

@@ -152,6 +152,12 @@ impl Handle {
         let _ = self.events.try_send(auto_auth::Event::Refused { generation });
     }
 
+    /// The token of this generation lives, but may lack rights that one of now has: log in again, and keep it alive
+    /// until that succeeds.
+    pub fn token_outgrown(&self, generation: u64) {
+        let _ = self.events.try_send(auto_auth::Event::Outgrown { generation });
+    }
+
     /// Waits until no login is on its way. Whoever ends before that leaves a token behind that nobody knows.
     pub async fn settled(&mut self) {
         // Without the task there is no login either.

@@ -39,7 +39,7 @@ pub struct Store<F> {
     settings: Settings,
     wants: mpsc::Receiver<Wanted>,
     token: watch::Receiver<TokenState>,
-    heal: mpsc::Sender<u64>,
+    heal: mpsc::Sender<Heal>,
     snapshot: watch::Sender<Snapshot>,
     slots: HashMap<SecretRequest, Slot>,
     timers: DelayQueue<SecretRequest>,
@@ -61,6 +61,15 @@ pub struct Store<F> {
     chance: Chance,
 }
 
+/// Why a new login is needed, with the generation of the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heal {
+    /// The server called the token invalid.
+    Invalid(u64),
+    /// The token was handed over and lives, but may lack rights that one of now has.
+    Outgrown(u64),
+}
+
 /// What others hold of the store.
 #[derive(Debug)]
 pub struct StoreHandle {
@@ -68,8 +77,8 @@ pub struct StoreHandle {
     pub wants: mpsc::Sender<Wanted>,
     /// The answers so far.
     pub snapshot: watch::Receiver<Snapshot>,
-    /// Generations of tokens that the server called invalid: a new login is needed.
-    pub heal: mpsc::Receiver<u64>,
+    /// Tokens that a new login has to replace.
+    pub heal: mpsc::Receiver<Heal>,
     /// What the next run would have to know.
     pub inventory: Inventory,
 }
@@ -320,7 +329,8 @@ impl<F: Fetch> Store<F> {
                 {
                     self.refused = Some(current.generation);
                     // A full channel means that the wish is already known.
-                    let _ = self.heal.try_send(current.generation);
+                    let kind = if self.outgrown { Heal::Outgrown } else { Heal::Invalid };
+                    let _ = self.heal.try_send(kind(current.generation));
                 }
             }
             Effect::Fetch { repeat: false } if let Some(answer) = self.on_disk(request) => {

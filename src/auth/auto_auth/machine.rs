@@ -95,6 +95,8 @@ pub(super) struct Machine {
     /// Waits between logins that were cut, and when the first of them was.
     cuts: Option<(Instant, ProbeBackoff)>,
     step: Step,
+    /// When a token that lives is renewed, while a login that is to replace it is due or fails.
+    renew: Option<Instant>,
     /// A login is under way or about to be, because the last one failed or the token is dead.
     urgent: bool,
     token: Option<Held>,
@@ -116,11 +118,15 @@ impl Machine {
         let backoff = LoginBackoff::new(rules.min_backoff, rules.max_backoff);
         let (healing, renewals) = (backoff.clone(), RenewalBackoff::default());
         let step = Step::Login(now);
-        Self { rules, backoff, healing, renewals, cuts: None, step, urgent: true, token: None }
+        Self { rules, backoff, healing, renewals, cuts: None, step, renew: None, urgent: true, token: None }
     }
 
-    pub(super) const fn step(&self) -> Step {
-        self.step
+    /// What comes first.
+    pub(super) fn step(&self) -> Step {
+        match (self.step, self.renew) {
+            (Step::Login(login), Some(renew)) if renew < login => Step::Renew(renew),
+            (step, _) => step,
+        }
     }
 
     /// A login gave a token, the `generation`th.
@@ -128,6 +134,7 @@ impl Machine {
         self.backoff.reset();
         self.cuts = None;
         self.urgent = false;
+        self.renew = None;
         self.renewals = RenewalBackoff::default();
         let ttl = match grant {
             Grant::Token { ttl, .. } => ttl,
@@ -171,6 +178,7 @@ impl Machine {
         if failure != LoginFailure::Cut {
             self.cuts = None;
         }
+        self.renew = self.renewal(now);
         self.step = Step::Login(now + wait);
         self.urgent = true;
         Some(wait)
@@ -185,19 +193,22 @@ impl Machine {
         let next = held.renewal.renewed(ttl, elapsed, unit);
         held.since = now;
         held.ttl = ttl;
-        self.step = match next {
+        let step = match next {
             _ if unlimited => Step::Rest,
             Next::Replace(wait) => Step::Login(now + wait),
             Next::Renew(_) if !renewable => Step::Login(now + Renewal::new(ttl, unit).replace_at()),
             Next::Renew(wait) => Step::Renew(now + wait),
         };
+        self.then(step);
     }
 
     /// A renewal failed. The token stays in use until its real end, whatever the server does.
     pub(super) fn renewal_failed(&mut self, failure: RenewalFailure, now: Instant, unit: f64) {
         let wait = self.renewals.next_wait();
         let Some(held) = &self.token else { return };
-        self.step = match failure {
+        let step = match failure {
+            // Whatever login waits for its time, waits no shorter for that.
+            RenewalFailure::InvalidToken | RenewalFailure::Over if self.urgent => Step::Rest,
             RenewalFailure::InvalidToken | RenewalFailure::Over => return self.heal(now, unit),
             RenewalFailure::Denied if held.ttl.is_zero() => Step::Rest,
             RenewalFailure::Denied => {
@@ -215,6 +226,22 @@ impl Machine {
                 }
             }
         };
+        self.then(step);
+    }
+
+    /// What comes next for the token. A login that is about to replace it stays where it is.
+    const fn then(&mut self, step: Step) {
+        match step {
+            Step::Renew(at) if self.urgent => self.renew = Some(at),
+            _ if self.urgent => self.renew = None,
+            _ => self.step = step,
+        }
+    }
+
+    /// When the token is renewed, login or not; not before `now`.
+    fn renewal(&self, now: Instant) -> Option<Instant> {
+        let at = if let Step::Renew(at) = self.step { Some(at) } else { self.renew };
+        at.map(|at| at.max(now))
     }
 
     /// Somebody was told that the token of this generation is invalid. Whether a login follows.
@@ -227,6 +254,17 @@ impl Machine {
         true
     }
 
+    /// The token of this generation lives, but may do less than one of now. Whether a login follows; the token is kept
+    /// alive until that succeeds.
+    pub(super) fn token_outgrown(&mut self, generation: u64, now: Instant, unit: f64) -> bool {
+        let renewal = self.renewal(now);
+        let replaced = self.token_refused(generation, now, unit);
+        if replaced {
+            self.renew = renewal;
+        }
+        replaced
+    }
+
     /// The credentials changed. Whether that changes when the next login comes: one that waits after a failure waits
     /// no longer than after the first, because the new credentials have not been refused.
     pub(super) fn new_credentials(&mut self, now: Instant) -> bool {
@@ -235,6 +273,7 @@ impl Machine {
             Step::Login(at) if self.urgent && at > soon => self.step = Step::Login(soon),
             _ if self.urgent || !self.rules.reauth_on_new_credentials => return false,
             _ => {
+                self.renew = self.renewal(now);
                 self.step = Step::Login(now);
                 self.urgent = true;
             }
@@ -249,6 +288,7 @@ impl Machine {
             self.healing.reset();
         }
         let wait = if young { self.healing.next_wait(unit) } else { Duration::ZERO };
+        self.renew = None;
         self.step = Step::Login(now + wait);
         self.urgent = true;
     }

@@ -14,7 +14,11 @@ use crate::{
     config::{CertIdentity, MethodKind},
     http::{SetupError, error::HttpError, tls::TlsError},
     origin::Origin,
-    vault::{error::Answer, path::Namespace, secret::Secret},
+    vault::{
+        error::{Answer, VaultError},
+        path::Namespace,
+        secret::Secret,
+    },
 };
 
 type Reply = Result<Option<Secret>, VaultError>;

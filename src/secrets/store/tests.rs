@@ -218,7 +218,7 @@ async fn an_invalid_token_is_reported_once_and_its_leases_are_read_anew_with_the
     bench.server.answer("read kv/a", Err(FailureClass::InvalidToken));
     bench.server.answer("read kv/b", Err(FailureClass::InvalidToken));
     bench.settle().await;
-    assert_eq!(bench.handle.heal.try_recv(), Ok(1));
+    assert_eq!(bench.handle.heal.try_recv(), Ok(Heal::Invalid(1)));
     assert!(bench.handle.heal.try_recv().is_err(), "one wish per token");
     bench.tokens.send(token(2, 36_000, bench.clock)).unwrap();
     bench.settle().await;

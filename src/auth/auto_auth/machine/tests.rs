@@ -211,6 +211,58 @@ fn new_credentials_shorten_the_wait_after_a_refusal_but_not_to_nothing() {
 }
 
 #[test]
+fn a_token_that_lives_is_renewed_while_logins_that_would_replace_it_fail() {
+    let reauth = Rules { reauth_on_new_credentials: true, ..RULES };
+    for by_news in [true, false] {
+        let (mut machine, start) = machine(reauth);
+        machine.logged_in(token(3600, true), 1, start, 0.5);
+        let Step::Renew(due) = machine.step() else { panic!() };
+        let mut now = start + YOUNG;
+        let again = if by_news { machine.new_credentials(now) } else { machine.token_outgrown(1, now, 0.5) };
+        assert!(again);
+        assert_eq!(machine.step(), Step::Login(now), "the login comes first");
+        let mut renewals = Vec::new();
+        while renewals.len() < 3 {
+            match machine.step() {
+                Step::Renew(at) => {
+                    now = at;
+                    renewals.push(at - start);
+                    machine.renewed(secs(3600), true, now, 0.5);
+                }
+                Step::Login(at) => {
+                    now = at;
+                    machine.login_failed(LoginFailure::Refused, now, 0.5);
+                }
+                Step::Rest => panic!(),
+            }
+        }
+        assert_eq!(renewals[0], due - start, "{by_news}");
+        assert!(renewals.windows(2).all(|two| two[1] - two[0] < secs(3600)), "{renewals:?}");
+        let Step::Login(login) = machine.step() else { panic!() };
+        machine.logged_in(token(3600, true), 2, login, 0.5);
+        assert!(matches!(machine.step(), Step::Renew(at) if at > login));
+    }
+}
+
+#[test]
+fn a_token_that_turns_out_dead_is_renewed_no_more_and_its_login_keeps_its_backoff() {
+    for failure in [RenewalFailure::InvalidToken, RenewalFailure::Over, RenewalFailure::Denied] {
+        let (mut machine, start) = machine(RULES);
+        machine.logged_in(token(60, true), 1, start, 0.9);
+        assert!(machine.token_outgrown(1, start, 0.5));
+        machine.login_failed(LoginFailure::Later(Some(secs(300))), start, 0.5);
+        let Step::Renew(at) = machine.step() else { panic!("{:?}", machine.step()) };
+        machine.renewal_failed(failure, at, 0.5);
+        assert_eq!(machine.step(), Step::Login(start + secs(300)), "{failure:?}");
+    }
+    let (mut machine, start) = machine(RULES);
+    machine.logged_in(token(3600, true), 1, start, 0.5);
+    assert!(machine.token_refused(1, start + YOUNG, 0.5));
+    machine.login_failed(LoginFailure::Later(Some(secs(3000))), start + YOUNG, 0.5);
+    assert_eq!(machine.step(), Step::Login(start + YOUNG + secs(3000)), "a dead token is not renewed");
+}
+
+#[test]
 fn a_renewal_that_is_denied_after_a_shorter_one_still_logs_in_before_the_end() {
     let (mut machine, start) = machine(RULES);
     machine.logged_in(token(3600, true), 1, start, 0.5);
