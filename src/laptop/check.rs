@@ -8,12 +8,13 @@ use super::{
     text::{self, Loaded},
 };
 use crate::{
-    config::template::{TemplateSource, TemplateSpec},
+    config::template::{DefaultForm, TemplateSource, TemplateSpec},
     origin::Origin,
     problem::{Problem, Severity},
     template::{
         error::TemplateError,
         go::calls::{Asks, CalledPath, SecretCall},
+        oddity::{Oddity, Sign},
     },
 };
 
@@ -123,6 +124,7 @@ pub fn check(inputs: Inputs, mut mounts: Mounts) -> Report {
             for one in looked {
                 let is_silent = one.calls.is_empty() && one.is_read;
                 findings.extend(one.findings);
+                findings.extend(whole_mapping(&one.spec, &mounts).map(Finding::from));
                 templates.push(CheckedTemplate {
                     destination: one.spec.destination.path.display().to_string(),
                     source: source(&one.spec),
@@ -191,6 +193,15 @@ fn broken(error: &TemplateError) -> Finding {
         hint: error.hint().map(str::to_owned),
         shown: error.to_string(),
     }
+}
+
+/// The default form prints keys of KV version 2 as `map[…]`; `render` and the agent say so once it has happened.
+fn whole_mapping(spec: &TemplateSpec, mounts: &Mounts) -> Option<Problem> {
+    let TemplateSource::Default { form: DefaultForm::Map, path, .. } = &spec.source else { return None };
+    let odd = Oddity { sign: Sign::Mapping, line: 0, source: "data".to_owned() };
+    mounts
+        .is_kv2_secret(path.as_str())
+        .then(|| Problem::warning(odd.to_string()).at(spec.origin.clone()).hint(odd.hint()))
 }
 
 fn cannot_succeed(spec: &TemplateSpec, call: &SecretCall, why: &str) -> Problem {

@@ -60,6 +60,12 @@ impl Mounts {
         }
     }
 
+    /// Whether reading this path surely gives a KV version 2 secret, whose keys are one level below.
+    pub fn is_kv2_secret(&self, path: &str) -> bool {
+        let rests = self.kv2.iter().filter_map(|mount| inside(mount, path));
+        rests.min_by_key(|rest| rest.len()).is_some_and(|rest| !rest.starts_with("/metadata/"))
+    }
+
     /// The API paths that a request may need, each with what has to be the case.
     pub fn paths(&self, path: &str, asks: Asks) -> Vec<(String, Option<&'static str>)> {
         let verb = match asks {
@@ -67,9 +73,7 @@ impl Mounts {
             Asks::List => Verb::List,
             Asks::Write | Asks::Issue => Verb::Write,
         };
-        let within = |mount: &&String| {
-            path.strip_prefix(mount.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
+        let within = |mount: &&String| inside(mount, path).is_some();
         let as_v2 = |mount: &str| ended(Mount::Kv2(Arc::from(mount)).api_path(path, verb), asks);
         let plain = ended(path.to_owned(), asks);
         if let Some(mount) = self.kv2.iter().filter(within).max_by_key(|mount| mount.len()) {
@@ -89,6 +93,11 @@ impl Mounts {
             (as_v2(first), Some("only if this is KV version 2")),
         ]
     }
+}
+
+/// The path's part behind a mount, if it is there.
+fn inside<'p>(mount: &str, path: &'p str) -> Option<&'p str> {
+    path.strip_prefix(mount).filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Listings are allowed on the path with a slash behind it.

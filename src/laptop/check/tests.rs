@@ -11,6 +11,10 @@ use crate::{
 
 /// What `check` says about these files; the folder's own name is cut off.
 fn checked(files: &[(&str, &str)]) -> Report {
+    checked_with(files, Mounts::default())
+}
+
+fn checked_with(files: &[(&str, &str)], mounts: Mounts) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let given: Vec<Given> = files
         .iter()
@@ -22,7 +26,7 @@ fn checked(files: &[(&str, &str)]) -> Report {
         .collect();
     let (bare, flags, environment) = (Bare::default(), Raw::default(), Environment::default());
     let how = How { purpose: Purpose::Check, bare: &bare, flags: &flags, environment: &environment };
-    check(input::read(&given, how), Mounts::default())
+    check(input::read(&given, how), mounts)
 }
 
 fn methods(report: &Report) -> Vec<String> {
@@ -67,4 +71,36 @@ fn json_has_places_requests_and_the_policy() {
         (&"GET".into(), &"kv/data/a".into(), &1.into())
     );
     assert!(json["policy"].as_str().unwrap().starts_with("path \"kv/data/a\""));
+}
+
+#[test]
+fn the_default_form_of_a_kv2_secret_is_warned_of_as_render_does() {
+    let pod = |path: &str, more: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: shop\n  annotations:\n    \
+             vault.hashicorp.com/agent-inject: \"true\"\n    vault.hashicorp.com/role: shop\n    \
+             vault.hashicorp.com/agent-inject-secret-db: {path}\n{more}"
+        )
+    };
+    let warnings = |path: &str, more: &str, mounts: &Mounts| {
+        let report = checked_with(&[("pod.yaml", &pod(path, more))], mounts.clone());
+        let findings = report.units.into_iter().flat_map(|unit| unit.findings);
+        findings.map(|finding| finding.shown).filter(|shown| shown.contains("map[")).collect::<Vec<_>>()
+    };
+    let unsaid = Mounts::default();
+    let found = warnings("kv/data/db", "", &unsaid);
+    assert_eq!(found.len(), 1, "{found:?}");
+    for words in ["pod.yaml:8:5", "prints the key data as a whole mapping, map[…]", "decant/format-…"] {
+        assert!(found[0].contains(words), "{words} is missing in {}", found[0]);
+    }
+    let said = Mounts { kv2: ["kv".to_owned()].into(), ..Mounts::default() };
+    let other = Mounts { other: ["kv".to_owned()].into(), ..Mounts::default() };
+    assert_eq!(warnings("kv/db", "", &said).len(), 1);
+    for (path, mounts) in
+        [("kv/db", &unsaid), ("kv/data/db", &other), ("database/creds/db", &said), ("kv/metadata/db", &said)]
+    {
+        assert_eq!(warnings(path, "", mounts), [""; 0], "{path}");
+    }
+    let json = "    vault.hashicorp.com/agent-inject-default-template: json\n";
+    assert_eq!(warnings("kv/data/db", json, &unsaid), [""; 0]);
 }
