@@ -116,7 +116,7 @@ impl Dialect {
 /// How a whole secret is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
-    /// `KEY=value` lines, quoted as a shell and dotenv libraries read them.
+    /// `KEY=value` lines, quoted for a shell; dotenv libraries read all but rare values alike.
     Dotenv,
     /// A JSON object.
     Json,

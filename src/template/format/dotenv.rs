@@ -1,7 +1,10 @@
-//! `KEY=value` lines that a POSIX shell and the dotenv libraries read alike.
+//! `KEY=value` lines that a POSIX shell reads back exactly, and the dotenv libraries in all but rare values.
 //!
-//! Source: there is no standard; the rules that the shell, Docker Compose and the libraries for Node, Python, Ruby and
-//! Go share: bare words, single quotes that keep everything, double quotes with `\"`, `\\`, `\$` and `` \` ``.
+//! Source: there is no standard. The shell, Docker Compose and the libraries for Node, Python, Ruby and Go share bare
+//! words, single quotes that keep everything but a backslash in front of the closing one, and double quotes. They
+//! differ in what no way of writing makes alike: backslashes in double quotes (Node keeps them all and takes the `\n` in
+//! `\\n` for a line break, Python keeps those before `$` and `` ` ``), `\\` in single ones (Python makes one of it),
+//! `${X}` in single ones (Python expands it) and carriage returns (Node drops them).
 
 use super::{FormatError, Out, nul_byte, plain, variable};
 use crate::vault::value::Value;
@@ -32,7 +35,8 @@ fn quote(text: &str, out: &mut Out) {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         out.push_str(text);
-    } else if !text.contains('\'') {
+    } else if !text.contains('\'') && !text.ends_with('\\') {
+        // Libraries would take a last backslash for one that keeps the quote open, and read on into the next line.
         out.push('\'');
         out.push_str(text);
         out.push('\'');

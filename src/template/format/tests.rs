@@ -49,6 +49,13 @@ fn dotenv_and_shell_quote_what_has_to_be_quoted() {
     RATIO=1.50
     "#);
     insta::assert_snapshot!(
+        written(Format::Dotenv, r#"{"DIR": "C:\\new\\", "PATTERN": "\\d+"}"#),
+        @r#"
+    DIR="C:\\new\\"
+    PATTERN='\d+'
+    "#
+    );
+    insta::assert_snapshot!(
         written(Format::Shell, r#"{"A": "it's", "B": 1.50, "C": ""}"#),
         @r#"
     export A='it'\''s'
