@@ -7,6 +7,7 @@ use std::{
     io::Read as _,
     os::unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use nix::{
@@ -16,12 +17,16 @@ use nix::{
     unistd::{Pid, geteuid, getpid},
 };
 
-use crate::config::template::Receiver;
+use crate::{clock::Clock, config::template::Receiver};
 
 /// The kernel keeps so many bytes of a process's name (`TASK_COMM_LEN` without its end).
 const KEPT_OF_NAME: usize = 15;
 /// A pid file is a number in one line.
 const LARGEST_PID_FILE: u64 = 64;
+/// The unit of times in `/proc`, `USER_HZ`, which Linux fixes for all architectures we build for.
+const TICKS_PER_SECOND: u64 = 100;
+/// A process may look this much younger than a pid file of its own: clocks are set, also of file servers.
+const SLACK: Duration = Duration::from_secs(60);
 /// Names of other processes in a message.
 const MOST_NAMES: usize = 8;
 
@@ -73,6 +78,14 @@ pub enum SignalError {
         /// The number in it.
         pid: i32,
     },
+    /// The pid file's process started after the file was written, so the number has been given out anew.
+    #[error("the pid file {} says {pid}, and the process that runs under this number now is younger than the file", path.display())]
+    Stale {
+        /// The file.
+        path: PathBuf,
+        /// The number in it.
+        pid: i32,
+    },
     /// The process belongs to another user.
     #[error("process {pid}{} runs as user {}, this process as user {own}, which may not signal it", called(name), user(*theirs))]
     Denied {
@@ -117,7 +130,7 @@ impl SignalError {
         const SHARED: &str = "containers see each other's processes only with shareProcessNamespace: true in the pod's \
              spec (annotation vault.hashicorp.com/agent-share-process-namespace: \"true\")";
         Some(match self {
-            Self::NotFound { .. } | Self::Own { .. } | Self::Gone { .. } => SHARED,
+            Self::NotFound { .. } | Self::Own { .. } | Self::Gone { .. } | Self::Stale { .. } => SHARED,
             Self::NoPidFile { .. } | Self::Unreadable { .. } => {
                 "the pid file must be in a volume that both containers mount, readable for this user"
             }
@@ -133,7 +146,10 @@ impl SignalError {
 
     /// Whether there is nobody yet who could have heard the signal.
     pub const fn is_absence(&self) -> bool {
-        matches!(self, Self::NotFound { .. } | Self::NoPidFile { .. } | Self::Gone { .. })
+        matches!(
+            self,
+            Self::NotFound { .. } | Self::NoPidFile { .. } | Self::Gone { .. } | Self::Stale { .. }
+        )
     }
 }
 
@@ -144,9 +160,12 @@ impl SignalError {
 pub fn send(signal: Signal, to: &Receiver) -> Result<Vec<i32>, SignalError> {
     match to {
         Receiver::PidFile(path) => {
-            let pid = read_pid_file(path)?;
+            let (pid, written) = read_pid_file(path)?;
             if pid == getpid().as_raw() {
                 return Err(SignalError::Own { path: path.clone(), pid });
+            }
+            if is_younger(Path::new("/proc"), pid, written, Clock::system().wall()) {
+                return Err(SignalError::Stale { path: path.clone(), pid });
             }
             if one(signal, pid)? { Ok(vec![pid]) } else { Err(SignalError::Gone { path: path.clone(), pid }) }
         }
@@ -191,8 +210,24 @@ fn one(signal: Signal, pid: i32) -> Result<bool, SignalError> {
     }
 }
 
+/// Whether the process began after that moment: a pid file is written by the process that it names, or by its parent, so
+/// another one has the number by now. What can't be known counts as no.
+fn is_younger(proc: &Path, pid: i32, written: Option<SystemTime>, now: SystemTime) -> bool {
+    let began = || {
+        let stat = fs::read(proc.join(pid.to_string()).join("stat")).ok()?;
+        // Field 22 of proc_pid_stat(5); the name, the second one, may hold spaces and ends with the last parenthesis.
+        let stat = String::from_utf8_lossy(&stat).into_owned();
+        let ticks: u64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+        let uptime = fs::read_to_string(proc.join("uptime")).ok()?;
+        let uptime: u64 = uptime.split('.').next()?.parse().ok()?;
+        now.checked_sub(Duration::from_secs(uptime.checked_sub(ticks / TICKS_PER_SECOND)?))
+    };
+    let latest = written.and_then(|written| written.checked_add(SLACK));
+    latest.zip(began()).is_some_and(|(latest, began)| began > latest)
+}
+
 /// Numbers that mean groups or everybody (0, negative ones) are no processes.
-fn read_pid_file(path: &Path) -> Result<i32, SignalError> {
+fn read_pid_file(path: &Path) -> Result<(i32, Option<SystemTime>), SignalError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => SignalError::NoPidFile { path: path.to_owned() },
         _ => SignalError::Unreadable { path: path.to_owned(), source },
@@ -200,10 +235,14 @@ fn read_pid_file(path: &Path) -> Result<i32, SignalError> {
     // Without waiting for the other end, should it be a pipe.
     let file =
         fs::File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).map_err(failed)?;
+    let written = file.metadata().and_then(|meta| meta.modified()).ok();
     let mut text = String::new();
     file.take(LARGEST_PID_FILE).read_to_string(&mut text).map_err(failed)?;
     let number = text.lines().next().unwrap_or_default().trim().parse().ok();
-    number.filter(|pid| *pid > 0).ok_or_else(|| SignalError::NotAPid { path: path.to_owned() })
+    number
+        .filter(|pid| *pid > 0)
+        .map(|pid| (pid, written))
+        .ok_or_else(|| SignalError::NotAPid { path: path.to_owned() })
 }
 
 /// Real user of a process: it counts for the right to signal (kill(2)).

@@ -7,6 +7,7 @@ use ring::digest::{SHA256, digest};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
+    time::timeout,
 };
 use tracing::{debug, info, warn};
 use zeroize::Zeroizing;
@@ -25,8 +26,13 @@ use crate::{
 };
 
 const TARGET: &str = "agent.handover";
+/// All the time that the last write has.
+const LAST_WRITE: Duration = Duration::from_secs(2);
 /// Changes that come closer together than this are written once.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// What couldn't be written is tried again after this.
+const RETRY: Duration = Duration::from_secs(30);
 
 /// Where things are handed over, once it is known that there is such a place.
 #[derive(Debug)]
@@ -50,10 +56,11 @@ pub enum End {
 pub struct Ending(mpsc::Sender<(End, oneshot::Sender<bool>)>);
 
 impl Ending {
-    /// Says it and waits; whether the next run can go on with the token.
+    /// Says it and waits, at most 2 s; whether the next run can go on with the token.
     pub async fn with(self, end: End) -> bool {
         let (done, wait) = oneshot::channel();
-        self.0.send((end, done)).await.is_ok() && wait.await.unwrap_or(false)
+        let told = async { self.0.send((end, done)).await.is_ok() && wait.await.unwrap_or(false) };
+        timeout(LAST_WRITE, told).await.unwrap_or(false)
     }
 }
 
@@ -124,7 +131,7 @@ impl Keeper {
         if !self.place.once {
             rotation.set([self.place.config.jwt.clone()]);
         }
-        let (mut auth_is_there, mut unsaved) = (true, false);
+        let (mut auth_is_there, mut store_is_there, mut unsaved) = (true, true, false);
         let mut next = self.clock.now();
         loop {
             tokio::select! {
@@ -137,25 +144,23 @@ impl Keeper {
                     Ok(()) => unsaved = true,
                     Err(_) => auth_is_there = false,
                 },
-                stirred = self.inventory.stirred.changed() => match stirred {
+                stirred = self.inventory.stirred.changed(), if store_is_there => match stirred {
                     Ok(()) => unsaved = true,
-                    // Without the store there is nothing more to tell.
-                    Err(_) => std::future::pending().await,
+                    Err(_) => store_is_there = false,
                 },
                 _ = rotation.changed() => unsaved |= self.jwt_is_another(),
                 () = tokio::time::sleep_until(next), if unsaved => {}
             }
             if unsaved && self.clock.now() >= next {
-                self.save().await;
-                unsaved = false;
-                next = self.clock.now() + PAUSE;
+                unsaved = self.save().await.is_err();
+                next = self.clock.now() + if unsaved { RETRY } else { PAUSE };
             }
         }
     }
 
     async fn end(&mut self, end: End) -> bool {
         match end {
-            End::Keep => self.save().await,
+            End::Keep => self.save().await.unwrap_or(false),
             End::Remove => {
                 if let Err(trouble) = handover::remove(&self.place.config) {
                     debug!(target: TARGET, error = %trouble, "can't remove what was handed over");
@@ -171,10 +176,13 @@ impl Keeper {
     }
 
     /// Whether the next run can go on with the token.
-    async fn save(&mut self) -> bool {
+    ///
+    /// # Errors
+    /// It couldn't be written, which is said already.
+    async fn save(&mut self) -> Result<bool, ()> {
         let state = self.token.borrow_and_update().clone();
         self.inventory.stirred.borrow_and_update();
-        let Some(login) = state.login.filter(|login| login.wrapped.is_none()) else { return false };
+        let Some(login) = state.login.filter(|login| login.wrapped.is_none()) else { return Ok(false) };
         let token = KeptToken {
             token: login.token.clone(),
             accessor: login.accessor.clone(),
@@ -191,11 +199,11 @@ impl Keeper {
                 debug!(target: TARGET, secrets = contents.answers.len(), "wrote what is handed over");
                 self.sealed_with = Some(sealed_with);
                 self.said = None;
-                true
+                Ok(true)
             }
             Err(trouble) => {
                 self.say(&trouble);
-                false
+                Err(())
             }
         }
     }

@@ -6,7 +6,7 @@
 use std::{
     fs::File,
     io::{self, Read},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
 };
 
@@ -170,7 +170,12 @@ fn trust(meta: &std::fs::Metadata, us: u32) -> Result<(), &'static str> {
 
 /// The JWT as it is now. What is no JWT could be guessed, so no key is made of it.
 pub fn jwt(path: &Path) -> Result<Zeroizing<String>, String> {
-    let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    // A pipe without a writer must not stop us.
+    let file = File::options()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(16 << 10));
     match file.metadata() {
         Ok(meta) if meta.is_file() && meta.len() <= LARGEST_JWT => {}

@@ -1,6 +1,7 @@
 use std::{
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
     process::{Child, Command},
+    time::UNIX_EPOCH,
 };
 
 use super::*;
@@ -89,6 +90,35 @@ fn a_process_is_found_by_its_name_and_by_its_pid_file() {
     assert_eq!(ended_by(child), Some(Signal::SIGTERM as i32));
     let error = send(Signal::SIGTERM, &Receiver::PidFile(file)).unwrap_err();
     assert!(matches!(error, SignalError::Gone { .. }) && error.is_absence(), "{error}");
+}
+
+#[test]
+fn a_pid_file_that_an_earlier_process_left_is_stale() {
+    let (dir, now) = (tempfile::tempdir().unwrap(), UNIX_EPOCH + Duration::from_secs(1_000_000));
+    let folder = dir.path().join("77");
+    fs::create_dir(&folder).unwrap();
+    fs::write(dir.path().join("uptime"), "5000.50 1.0\n").unwrap();
+    // Began 1000 s ago.
+    let rest = "S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 400000 1 1";
+    fs::write(folder.join("stat"), format!("77 (a ) b) {rest}")).unwrap();
+    let younger = |ago| is_younger(dir.path(), 77, Some(now - Duration::from_secs(ago)), now);
+    assert!(younger(1100) && younger(500_000));
+    assert!(!younger(1050), "clocks may differ a little");
+    assert!(!younger(900) && !younger(0));
+    assert!(!is_younger(dir.path(), 77, None, now) && !is_younger(dir.path(), 78, Some(UNIX_EPOCH), now));
+    fs::write(dir.path().join("uptime"), "30.00 1.0").unwrap();
+    assert!(!younger(1100), "an uptime that can't be true says nothing");
+
+    let child = sleeper("stale");
+    let (file, pid) = (dir.path().join("app.pid"), i32::try_from(child.id()).unwrap());
+    fs::write(&file, pid.to_string()).unwrap();
+    let long_ago = fs::File::options().write(true).open(&file).unwrap();
+    long_ago.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000)).unwrap();
+    let error = send(Signal::SIGTERM, &Receiver::PidFile(file.clone())).unwrap_err();
+    assert!(matches!(error, SignalError::Stale { .. }) && error.is_absence(), "{error}");
+    fs::write(&file, pid.to_string()).unwrap();
+    assert_eq!(send(Signal::SIGTERM, &Receiver::PidFile(file)).unwrap(), [pid]);
+    assert_eq!(ended_by(child), Some(Signal::SIGTERM as i32));
 }
 
 #[test]

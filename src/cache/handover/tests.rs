@@ -75,6 +75,9 @@ fn another_jwt_none_or_something_that_is_none_opens_nothing() {
     }
     fs::remove_file(&place.config.jwt).unwrap();
     assert!(matches!(read(&place.config), Err(Unusable::NoJwt(_))));
+    nix::unistd::mkfifo(&place.config.jwt, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert!(matches!(read(&place.config), Err(Unusable::NoJwt(_))), "it doesn't wait for a writer");
+    fs::remove_file(&place.config.jwt).unwrap();
     place.set_jwt("two");
     write(&place.config, &contents()).unwrap();
     assert_eq!(read(&place.config).unwrap(), contents(), "written anew with the new one");
