@@ -73,6 +73,7 @@ fn beyond_limits(error: &str) -> bool {
     error.contains("than 2,000,000 steps")
         || error.contains("more than 48 MiB")
         || error.contains("larger than 16 MiB")
+        || error.contains("more than 4,000,000 parts")
 }
 
 /// What a case says, without what surrounds it.

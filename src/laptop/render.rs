@@ -18,7 +18,7 @@ use crate::{
     config::template::{TemplateSource, TemplateSpec},
     problem::Problem,
     secrets::request::{AuthId, SecretRequest},
-    template::{Identity, Template, host::FileEffect, oddity::Oddity},
+    template::{Identity, Template, host::FileEffect, oddity::Oddity, redact::Redactor},
 };
 
 /// What became of a template.
@@ -143,7 +143,14 @@ impl Job {
             }
             Ok(render) => {
                 let refusals = render.missing.iter().filter_map(|request| answers.refusal(request).cloned());
-                let mut refusals: Vec<Refusal> = refusals.collect();
+                let redactor = Redactor::new(&mut host, &render.used, template.text());
+                let mut refusals: Vec<Refusal> = refusals
+                    .map(|refusal| Refusal {
+                        message: redactor.hide(&refusal.message),
+                        hint: refusal.hint.map(|hint| redactor.hide(&hint)),
+                        ..refusal
+                    })
+                    .collect();
                 refusals.dedup();
                 self.done.result = Err(Failed::Refused(refusals));
                 self.done.used = render.used;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::go::fault::{Cause, Fault, Place, position};
+use super::redact::Redactor;
 use crate::origin::Origin;
 
 /// What kind of mistake it is.
@@ -58,6 +59,14 @@ impl TemplateError {
             caret,
             go,
         }))
+    }
+
+    /// The same without values that were read.
+    pub(super) fn hiding(mut self, redactor: &Redactor) -> Self {
+        let fault = &mut self.0.fault;
+        fault.shown = redactor.hide(&fault.shown);
+        fault.hint = fault.hint.take().map(|hint| redactor.hide(&hint));
+        self
     }
 
     /// What kind of mistake it is.

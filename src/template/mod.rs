@@ -10,6 +10,7 @@ pub mod go;
 mod handlebars;
 pub mod host;
 pub mod oddity;
+pub mod redact;
 
 use std::{
     collections::BTreeSet,
@@ -35,6 +36,7 @@ use self::{
     handlebars::Compiled,
     host::{FileEffect, Host},
     oddity::Oddity,
+    redact::Redactor,
 };
 use crate::{
     config::template::{DefaultForm, Dialect, OnMissingKey, TemplateSource, TemplateSpec},
@@ -276,6 +278,7 @@ impl Template {
             }
             Err(fault) => {
                 let error = TemplateError::new(*fault, text, &self.origin, self.whole_file);
+                let error = error.hiding(&Redactor::new(ctx.host, &render.used, text));
                 if render.is_complete() {
                     return Err(error);
                 }

@@ -20,8 +20,8 @@ pub struct VaultPath {
     shown: Option<Arc<str>>,
 }
 
-/// What messages show instead of a part of a path that comes from a secret.
-const HIDDEN: &str = "[hidden]";
+/// What messages show instead of what comes from a secret.
+pub const HIDDEN: &str = "[hidden]";
 
 /// String parameters of a request, sorted by name.
 pub type Params = BTreeMap<Arc<str>, Arc<str>>;

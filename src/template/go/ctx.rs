@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{funcs::FuncError, object::Object, parser::Trees, stack::Stack, value::Value};
+use super::{funcs::FuncError, meter::Meter, object::Object, parser::Trees, stack::Stack, value::Value};
 use crate::{
     secrets::request::{AuthId, SecretRequest},
     template::{
@@ -69,6 +69,7 @@ pub struct Ctx<'a> {
     produced: usize,
     written: usize,
     steps: u64,
+    _meter: Meter,
 }
 
 impl<'a> Ctx<'a> {
@@ -100,6 +101,7 @@ impl<'a> Ctx<'a> {
             produced: 0,
             written: 0,
             steps: 0,
+            _meter: Meter::start(),
         }
     }
 

@@ -187,6 +187,10 @@ const ERRORS: &[(&str, &str)] = &[
     ),
     ("Invalid Semantic Version", "a version looks like 1.2.3"),
     ("improper constraint", "a constraint looks like >=1.2, ^1.2 or ~1.2.3"),
+    (
+        "4,000,000 parts",
+        "the limit keeps a mistake from stopping the pod: lists within lists grow with each level",
+    ),
     ("2,000,000 steps", "shorten the loops: the limit keeps a mistake from stopping the pod"),
     ("16 MiB", "the limit keeps a mistake from filling the memory of the pod"),
     ("48 MiB", "the limit keeps a mistake from filling the memory of the pod"),

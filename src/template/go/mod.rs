@@ -16,6 +16,7 @@ mod hints;
 pub mod kind;
 pub mod lexer;
 pub mod literal;
+pub mod meter;
 pub mod number;
 pub mod object;
 pub mod parser;

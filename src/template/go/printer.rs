@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     funcs::FuncError,
+    meter,
     object::Object,
     value::{List, Map, Value},
 };
@@ -14,8 +15,6 @@ use crate::vault::value::Text;
 /// How deep data may nest to be printed.
 const MAX_DEPTH: usize = 200;
 
-/// How large a printed text may get.
-const MAX_TEXT: usize = 32 << 20;
 /// The flags of one verb.
 #[derive(Clone, Copy, Default)]
 pub struct Flags {
@@ -69,9 +68,7 @@ impl Printer {
         if depth > MAX_DEPTH {
             return Err(FuncError::new("the data nests deeper than 200 levels and can't be printed"));
         }
-        if self.out.len() > MAX_TEXT {
-            return Err(FuncError::new("the printed text is larger than 32 MiB"));
-        }
+        meter::visit(value, self.out.len())?;
         match value {
             Value::Nil if flags.syntax => self.raw(b"interface {}(nil)"),
             Value::Nil => self.raw(b"<nil>"),

@@ -311,7 +311,8 @@ impl Value {
         match self {
             Self::Number(text) | Self::String(text) => text.as_bytes().len() + 48,
             Self::List(list) => list.len() * size_of::<Self>() + 48,
-            Self::Map(map) => map.len() * 2 * size_of::<Self>() + 64,
+            // Tree nodes have room for eleven entries and are half full at least.
+            Self::Map(map) => (map.len() / 6 + 1) * 22 * size_of::<Self>() + 64,
             _ => 0,
         }
     }

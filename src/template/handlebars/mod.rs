@@ -43,6 +43,7 @@ use super::{
         literal::Literal,
     },
     host::Host,
+    redact::Redactor,
 };
 use crate::origin::Origin;
 
@@ -107,12 +108,13 @@ impl Compiled {
         let pass = Pass::new(host, identity, self.sandbox.clone(), self.strict);
         let mut out = Text::new(self.set.is_ambiguous());
         let result = self.run(&pass, &mut out);
-        let asked = pass.into_asked();
+        let (asked, host) = pass.into_asked();
         let mut render = Render { used: asked.used, missing: asked.missing, ..Render::default() };
         match result {
             Ok(()) => render.bytes = out.bytes,
             Err(error) => {
-                let error = self.explain(&error);
+                let redactor = Redactor::new(host, &render.used, self.text());
+                let error = self.explain(&error).hiding(&redactor);
                 if render.is_complete() {
                     return Err(error);
                 }

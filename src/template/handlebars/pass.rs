@@ -196,8 +196,9 @@ impl<'h> Pass<'h> {
         self.charge(weight(json))
     }
 
-    pub(super) fn into_asked(self) -> Asked {
-        let Inner { used, missing, .. } = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Asked { used, missing }
+    pub(super) fn into_asked(self) -> (Asked, &'h mut dyn Host) {
+        let Inner { used, missing, host, .. } =
+            self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (Asked { used, missing }, host)
     }
 }

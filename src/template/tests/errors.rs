@@ -161,3 +161,48 @@ fn a_template_in_a_file_is_named_by_its_own_lines() {
     );
     assert_eq!(error.go_text(), "template: :2:7: executing \"\" at <.x>: nil data; no entry for key \"x\"");
 }
+
+#[test]
+fn a_value_is_hidden_in_whatever_message_a_function_puts_it() {
+    let fixture = Fixture::parse(
+        r#"{"secret": {"kv/a": {"Data": {"p": "TOPSECRETpw'1", "n": {"l": ["two\nlines \"x\""]}, "s": "abc"}}}}"#,
+    )
+    .unwrap();
+    for (handlebars, uses) in [
+        (false, "\"x\" | writeToFile \"/tmp/x\" \"\" \"\" .Data.p"),
+        (false, "mustEnv .Data.p"),
+        (false, "mustEnv (toUpper .Data.p)"),
+        (false, "executeTemplate .Data.p"),
+        (false, "plugin .Data.p"),
+        (false, "sprig_fail .Data.p"),
+        (false, "sprig_fail (print \"a\" .Data.p \"b\" .Data.p)"),
+        (false, "sprig_fail (index .Data.n.l 0)"),
+        (false, "sprig_fail (printf \"%q\" (index .Data.n.l 0))"),
+        (true, "{{#with (secret \"kv/a\")}}{{ file p }}{{/with}}"),
+    ] {
+        let (spec, text) = match handlebars {
+            false => (spec(), format!("{{{{ with secret \"kv/a\" }}}}{{{{ {uses} }}}}{{{{ end }}}}")),
+            true => (
+                TemplateSpec {
+                    dialect: crate::config::template::Dialect::Handlebars,
+                    sandbox_path: Some("/nowhere".into()),
+                    ..strict()
+                },
+                uses.to_owned(),
+            ),
+        };
+        let template = Template::compile(&spec, &text, &mut no_partials).unwrap();
+        let Err(error) = FixtureHost::new(&fixture).settle(&template, &Identity::default()) else {
+            panic!("{uses} renders");
+        };
+        let said = error.to_string().to_lowercase();
+        assert!(
+            !said.contains("topsecret") && !said.contains("two") && !said.contains("lines"),
+            "{uses}: {said}"
+        );
+    }
+    let template = "{{ with secret \"kv/a\" }}{{ mustEnv (print .Data.p \" and \" .Data.s) }}{{ end }}";
+    let template = Template::compile(&spec(), template, &mut no_partials).unwrap();
+    let error = FixtureHost::new(&fixture).settle(&template, &Identity::default()).err().unwrap();
+    assert!(error.message().contains("[hidden] and abc"), "{error}");
+}

@@ -38,6 +38,46 @@ fn loops_and_outputs_are_bounded() {
     assert_eq!(wide.kind(), ErrorKind::Limit, "{wide}");
 }
 
+/// Eight times itself, thirty times: small in memory, endless to walk through.
+#[test]
+fn values_that_hold_one_value_many_times_are_bounded() {
+    for (start, step) in [
+        ("sprig_list 1 2 3 4 5 6 7 8", "sprig_list $d $d $d $d $d $d $d $d"),
+        ("sprig_dict \"a\" 1", "sprig_dict \"a\" $d \"b\" $d \"c\" $d \"d\" $d \"e\" $d \"f\" $d \"g\" $d"),
+    ] {
+        for use_it in [
+            "$d",
+            "print $d | len",
+            "printf \"%v\" $d | len",
+            "printf \"%#v\" $d | len",
+            "printf \"%d\" $d | len",
+            "toJSON $d | len",
+            "toJSONPretty $d | len",
+            "toYAML $d | len",
+            "toTOML (sprig_dict \"d\" $d) | len",
+            "sprig_toJson $d | len",
+            "sprig_deepEqual (sprig_list $d) (sprig_list $e)",
+            "spew_sdump $d | len",
+            "spew_sprintf \"%#v\" $d | len",
+            "sprig_toString $d | len",
+            "sprig_join \",\" $d | len",
+            "eq $d $d",
+            "html $d | len",
+        ] {
+            let grow = |name: &str| {
+                let step = step.replace("$d", name);
+                format!("{{{{ {name} := {start} }}}}{{{{ range 30 }}}}{{{{ {name} = {step} }}}}{{{{ end }}}}")
+            };
+            let error = fails(&format!("{}{}{{{{ {use_it} }}}}", grow("$d"), grow("$e")));
+            assert!(
+                error.message().contains("4,000,000 parts") || error.message().contains("16 MiB"),
+                "{use_it}: {error}"
+            );
+            assert_eq!(error.kind(), ErrorKind::Limit, "{use_it}: {error}");
+        }
+    }
+}
+
 #[test]
 fn requests_are_bounded() {
     let error = fails("{{ range loop 100000 }}{{ secret (printf \"kv/%d\" .) }}{{ end }}");

@@ -9,6 +9,7 @@ use super::{
 use crate::template::go::{
     funcs::FuncError,
     kind::Type,
+    meter,
     object::Object,
     value::{List, Map, Value},
 };
@@ -29,6 +30,7 @@ pub struct Style {
 pub fn write(value: &Value, style: Style) -> Result<Vec<u8>, FuncError> {
     let mut writer = Writer { style, out: Vec::new() };
     writer.value(value, 0)?;
+    meter::fits(writer.out.len())?;
     Ok(writer.out)
 }
 
@@ -46,6 +48,7 @@ impl Writer {
         if depth > MAX_DEPTH {
             return Err(FuncError::new("json: unsupported value: nested too deeply"));
         }
+        meter::visit(value, self.out.len())?;
         match value {
             Value::Nil | Value::NilPointer(_) => self.plain("null"),
             Value::Bool(flag) => self.plain(if *flag { "true" } else { "false" }),
@@ -156,7 +159,12 @@ impl Writer {
         self.out.push(b'"');
         for piece in utf8_pieces(bytes) {
             match piece {
-                Ok(text) => text.chars().for_each(|c| self.character(c)),
+                // Escapes are longer than what they stand for; too long a text is refused at the end.
+                Ok(text) => text.chars().for_each(|c| {
+                    if self.out.len() <= meter::MAX_TEXT {
+                        self.character(c);
+                    }
+                }),
                 Err(_) => self.plain("\\ufffd"),
             }
         }

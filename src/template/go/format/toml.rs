@@ -9,6 +9,7 @@ use super::{
 use crate::template::go::{
     funcs::FuncError,
     kind::Type,
+    meter,
     object::Object,
     value::{List, Map, Value},
 };
@@ -94,6 +95,7 @@ impl Writer {
         }
         let mut tables = Vec::new();
         for (key, value) in entries {
+            meter::visit(value, self.out.len())?;
             if table(value).is_some() || is_table_list(value)? {
                 tables.push((key, value));
                 continue;
@@ -123,6 +125,7 @@ impl Writer {
 
     fn tables(&mut self, list: &List, path: &[String]) -> Result<(), FuncError> {
         for item in list.items() {
+            meter::visit(item, self.out.len())?;
             let Some(entries) = table(item) else { continue };
             self.blank_line();
             self.header(path, "[[", "]]");
@@ -167,6 +170,7 @@ impl Writer {
         if depth > MAX_DEPTH {
             return Err(FuncError::new("toml: the value nests too deeply"));
         }
+        meter::visit(value, self.out.len())?;
         match value {
             Value::Bool(flag) => self.out.push_str(if *flag { "true" } else { "false" }),
             Value::Int(number) | Value::Int64(number) => self.out.push_str(&number.to_string()),

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::template::go::{
     funcs::FuncError,
+    meter,
     object::Object,
     value::{Key, List, Map, Value},
 };
@@ -83,6 +84,7 @@ impl Writer {
         if place.depth > MAX_DEPTH {
             return Err(FuncError::new("the value nests too deeply for YAML"));
         }
+        meter::visit(value, self.out.len())?;
         match sort_out(value)? {
             Node::Plain(text) => self.scalar(&text, Style::Plain, place),
             Node::Text { text, tag } => self.text(&text, tag, place),

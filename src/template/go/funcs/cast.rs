@@ -4,7 +4,7 @@ use super::FuncError;
 use crate::{
     template::go::{
         format::{MAX_DEPTH, number},
-        print,
+        meter, print,
         value::{List, Map, Value},
     },
     vault::value::Text,
@@ -90,6 +90,7 @@ pub(super) fn deep_equal(a: &Value, b: &Value, depth: usize) -> Result<bool, Fun
     if depth > MAX_DEPTH {
         return Err(FuncError::new("the values nest too deeply to be compared"));
     }
+    meter::visit(a, 0)?;
     Ok(match (a, b) {
         (Value::Nil, Value::Nil) => true,
         (Value::Bool(a), Value::Bool(b)) => a == b,

@@ -352,8 +352,11 @@ fn write_to_file(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
         .and_then(|mode| u32::try_from(mode).map_err(|_| IntError::Range))
         .map_err(|error| {
             let quoted = quote::quote(permissions.as_bytes());
-            FuncError::new(format!("strconv.ParseUint: parsing {quoted}: {}", error.text()))
-                .hint("the mode is written in octal digits, for instance \"0640\"")
+            FuncError::quoting(
+                format!("strconv.ParseUint: parsing {quoted}: {}", error.text()),
+                format!("strconv.ParseUint: {}", error.text()),
+            )
+            .hint("the mode is written in octal digits, for instance \"0640\"")
         })?;
     let mut contents = Zeroizing::new(args.bytes(args.len() - 1).to_vec());
     if flags.contains("newline") {

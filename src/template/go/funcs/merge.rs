@@ -3,6 +3,7 @@
 use super::FuncError;
 use crate::template::go::{
     format::MAX_DEPTH,
+    meter,
     value::{Map, Value},
 };
 
@@ -36,6 +37,7 @@ fn entries(into: &Map, from: &Map, over: bool, depth: usize) -> Result<(), FuncE
     }
     let was_empty = into.is_empty();
     for (key, value) in from.entries() {
+        meter::visit(&value, 0)?;
         let existing = into.get(&key);
         if matches!(value, Value::Nil) {
             if over {

@@ -2,7 +2,9 @@
 //! it would put secrets into logs.
 
 use super::{Args, Func, FuncError};
-use crate::template::go::{ctx::Ctx, format::MAX_DEPTH, kind::Type, print, printf, quote, value::Value};
+use crate::template::go::{
+    ctx::Ctx, format::MAX_DEPTH, kind::Type, meter, print, printf, quote, value::Value,
+};
 
 const ANY: &[Type] = &[Type::Any];
 const FORMAT: &[Type] = &[Type::String, Type::Any];
@@ -43,6 +45,7 @@ fn dump(value: &Value, depth: usize, of: String, out: &mut Vec<u8>) -> Result<()
     if depth > MAX_DEPTH {
         return Err(FuncError::new("the value nests too deeply to be shown"));
     }
+    meter::visit(value, out.len())?;
     out.extend_from_slice(format!("({of}) ").as_bytes());
     match value {
         Value::Nil | Value::NilPointer(_) => out.extend_from_slice(b"<nil>"),
@@ -115,17 +118,24 @@ fn sprintf(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     let mut verbs = text.split('%').skip(1);
     for value in args.rest(1) {
         let shown = verbs.next().is_some_and(|verb| verb.starts_with('#'));
-        values.push(if shown { Value::text(inline(value, 0)?) } else { value.clone() });
+        values.push(if shown { Value::text(inline_text(value)?) } else { value.clone() });
     }
     Ok(Value::String(printf::sprintf(format.as_bytes(), &values)?))
 }
 
 /// `(type)value` on one line.
-fn inline(value: &Value, depth: usize) -> Result<Vec<u8>, FuncError> {
+fn inline_text(value: &Value) -> Result<Vec<u8>, FuncError> {
+    let mut out = Vec::new();
+    inline(value, 0, &mut out)?;
+    Ok(out)
+}
+
+fn inline(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<(), FuncError> {
     if depth > MAX_DEPTH {
         return Err(FuncError::new("the value nests too deeply to be shown"));
     }
-    let mut out = format!("({})", value.type_name()).into_bytes();
+    meter::visit(value, out.len())?;
+    out.extend_from_slice(format!("({})", value.type_name()).as_bytes());
     match value {
         Value::List(list) => {
             out.push(b'[');
@@ -133,7 +143,7 @@ fn inline(value: &Value, depth: usize) -> Result<Vec<u8>, FuncError> {
                 if number > 0 {
                     out.push(b' ');
                 }
-                out.extend(inline(item, depth + 1)?);
+                inline(item, depth + 1, out)?;
             }
             out.push(b']');
         }
@@ -145,13 +155,13 @@ fn inline(value: &Value, depth: usize) -> Result<Vec<u8>, FuncError> {
                 }
                 out.extend_from_slice(print::value(&key.value())?.as_bytes());
                 out.push(b':');
-                out.extend(inline(value, depth + 1)?);
+                inline(value, depth + 1, out)?;
             }
             out.push(b']');
         }
         other => out.extend_from_slice(print::value(other)?.as_bytes()),
     }
-    Ok(out)
+    Ok(())
 }
 
 #[cfg(test)]

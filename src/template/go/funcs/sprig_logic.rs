@@ -124,7 +124,10 @@ fn strict(ctx: &mut Ctx<'_>, args: &Args, style: Style) -> Result<Value, FuncErr
 
 /// What JSON cannot hold becomes an empty text.
 fn forgiving(ctx: &mut Ctx<'_>, args: &Args, style: Style) -> Result<Value, FuncError> {
-    let text = json::write(args.get(0), style).unwrap_or_default();
+    let text = match json::write(args.get(0), style) {
+        Err(error) if error.is_limit() => return Err(error),
+        text => text.unwrap_or_default(),
+    };
     ctx.charge(text.len())?;
     Ok(Value::text(text))
 }
