@@ -1,7 +1,7 @@
 //! Files that change together: all of them complete under temporary names, then each gets its own; or none does.
 //!
 //! The renames follow one another without anything in between, but they are several steps: a reader can meet the first
-//! file new and the second one old. Who can't have that asks for an atomic group ([`super::swap`]), or waits for the
+//! file new and the second one old. Who can't have that asks for an atomic group (`super::swap`), or waits for the
 //! action, which comes after the last rename.
 
 use super::{
