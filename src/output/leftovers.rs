@@ -55,19 +55,16 @@ pub(super) fn remove_sets(folder: &Folder, goes: impl Fn(&OsStr) -> bool) {
     for name in names(folder) {
         if starts_with(&name, GroupSpec::SET_PREFIX)
             && goes(&name)
-            && open(folder, &name, OFlag::O_DIRECTORY).is_some()
+            && let Some(set) = open(folder, &name, OFlag::O_DIRECTORY)
         {
-            remove_set(folder, &name);
+            remove_set(folder, &name, &Folder::from_fd(set, Path::new(&name)));
         }
     }
 }
 
-/// Removes a folder with the files in it.
-pub(super) fn remove_set(folder: &Folder, name: &OsStr) {
-    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    let Ok(set) = openat(folder.file(), name, flags, Mode::empty()) else { return };
-    let set = Folder::from_fd(set.into(), Path::new(name));
-    for file in names(&set) {
+/// Removes a folder with the files in it: those of the open folder `set`, whatever has its name by now.
+pub(super) fn remove_set(folder: &Folder, name: &OsStr, set: &Folder) {
+    for file in names(set) {
         unlinkat(set.file(), file.as_os_str(), UnlinkatFlags::NoRemoveDir).ok();
     }
     unlinkat(folder.file(), name, UnlinkatFlags::RemoveDir).ok();
@@ -103,6 +100,22 @@ mod tests {
         let mut names: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn a_folder_that_took_the_name_of_a_set_meanwhile_keeps_its_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("..decant-old")).unwrap();
+        fs::write(at("..decant-old").join("cert"), "x").unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let set = open(&folder, OsStr::new("..decant-old"), OFlag::O_DIRECTORY).unwrap();
+        fs::rename(at("..decant-old"), at("moved")).unwrap();
+        fs::create_dir(at("..decant-old")).unwrap();
+        fs::write(at("..decant-old").join("cert"), "of somebody else").unwrap();
+        remove_set(&folder, OsStr::new("..decant-old"), &Folder::from_fd(set, Path::new("..decant-old")));
+        assert_eq!(fs::read(at("..decant-old").join("cert")).unwrap(), b"of somebody else");
+        assert_eq!(listed(&at("moved")), [""; 0]);
     }
 
     #[test]

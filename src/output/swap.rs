@@ -192,7 +192,7 @@ impl Drop for Set {
     fn drop(&mut self) {
         let Some(fresh) = &self.fresh else { return };
         if self.read_link(DATA.as_ref()).as_deref() != Some(fresh.name.as_os_str()) {
-            leftovers::remove_set(&self.folder, &fresh.name);
+            leftovers::remove_set(&self.folder, &fresh.name, &fresh.folder);
         }
     }
 }

@@ -118,7 +118,9 @@ impl Bench {
         let (tokens, watched) = watch::channel(TokenState::default());
         let server = Fake::default();
         server.0.lock().unwrap().tokens = Some(watched.clone());
-        let (store, handle) = Store::new(server.clone(), clock, settings, watched);
+        let (mut store, handle) = Store::new(server.clone(), clock, settings, watched);
+        // The first renewal may be due at any time of the first three quarters; here it is in their middle.
+        store.chance = Chance::fixed(0.5);
         let task = tokio::spawn(store.begin_with(handed).run());
         Self { server, clock, tokens, handle, task }
     }
