@@ -114,6 +114,33 @@ fn templates_have_intervals_of_their_own_and_the_shortest_counts() {
 }
 
 #[test]
+fn a_template_that_finds_out_late_what_it_reads_has_its_interval_all_the_same() {
+    on_dev(JOURNAL, |server| {
+        put(server, "often");
+        server.database("1h", "2h");
+        let late = "{{ with secret (printf \"%s/app\" \"database/creds\") }}{{ .Data.password }}{{ end }}";
+        let pod = Pod::at(server);
+        let config = pod.login(server, "app")
+            + &pod.template("a", &show("often"), "")
+            + &pod.template(
+                "b",
+                &show("often").replace("\"secret/data/often\"", "(printf \"secret/data/%s\" \"often\")"),
+                "static_secret_render_interval = \"1s\"",
+            )
+            + &pod.template("c", CREDS, "")
+            + &pod.template("d", late, "lease_renewal_threshold = 0.0001");
+        let agent = pod.agent(&config).start();
+        server.reads("often").wait(4);
+        agent.stop().expect(0);
+        assert_eq!(
+            server.asked("GET", "/v1/database/creds/app").count(),
+            1,
+            "no credentials for the news alone"
+        );
+    });
+}
+
+#[test]
 fn the_threshold_says_how_much_of_a_lifetime_is_used() {
     on_dev(JOURNAL, |server| {
         for name in ["early", "late"] {

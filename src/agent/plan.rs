@@ -53,7 +53,7 @@ pub struct Plan {
     templates: Vec<State>,
     groups: Vec<Group>,
     wanted: BTreeSet<SecretRequest>,
-    /// Some template's set of used requests has changed since `wanted` was made.
+    /// Some template's set of used requests has changed since the store was told.
     uses_changed: bool,
     failing: Arc<HashMap<SecretRequest, Failed>>,
     sinks_done: bool,
@@ -314,7 +314,8 @@ impl Plan {
         }
         let wanted: BTreeSet<SecretRequest> =
             self.templates.iter().flat_map(|template| template.used.iter().cloned()).collect();
-        if wanted == self.wanted {
+        // The same requests may have another user by now, who has rules and files of its own for them.
+        if wanted.is_empty() && self.wanted.is_empty() {
             return Vec::new();
         }
         self.wanted.clone_from(&wanted);

@@ -48,8 +48,6 @@ use crate::{
 const HANDLER: &str = "agent.auth.handler";
 const LOOKUP: &str = "auth/token/lookup-self";
 const RENEW: &str = "auth/token/renew-self";
-/// While asleep, the wall clock is looked at this often, because the monotonic one stands still during suspend.
-const WALL_CHECK: Duration = Duration::from_secs(60);
 
 /// What others tell auto-auth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,7 +163,8 @@ impl<S: Server> AutoAuth<S> {
             if due.is_some_and(|(at, wall)| now >= at || self.clock.wall() >= wall) {
                 return false;
             }
-            let nap = due.map_or(now + Duration::from_secs(24 * 3600), |(at, _)| at.min(now + WALL_CHECK));
+            let nap =
+                due.map_or(now + Duration::from_secs(24 * 3600), |(at, _)| at.min(self.clock.next_look()));
             tokio::select! {
                 () = sleep_until(nap) => {}
                 event = self.events.recv(), if !self.events.is_closed() => {

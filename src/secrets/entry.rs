@@ -4,21 +4,23 @@
 //! hold it to: never two requests in flight, the last good answer is never lost, no retry sooner than its backoff.
 
 mod carry;
+mod earlier;
 mod lease;
+mod renewal;
 mod view;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 pub use self::carry::Carried;
-use self::lease::{Lease, OldToken};
+use self::lease::{Lease, OldToken, Read};
 pub use super::failure::{Failure, FailureClass};
 use super::{request::Verb, schedule::Policy};
 use crate::{
     backoff::RenewalBackoff,
     vault::{
-        lifetime::{self, FLOOR, Kind, Refresh, Renewal},
+        lifetime::{self, Kind, Refresh, Renewal},
         secret::Secret,
     },
 };
@@ -52,6 +54,10 @@ pub enum EntryEvent {
     Due,
     /// Ask again now (a changed setting, a command of the user).
     Refresh,
+    /// The refresh rules are others than before.
+    Rules,
+    /// So much time has passed that the monotonic clock doesn't know of.
+    Missed(Duration),
 }
 
 /// What the store does for an entry.
@@ -99,6 +105,8 @@ pub struct Entry {
     token: u64,
     /// The last good answer and the generation of the token that it was read with.
     good: Option<(Arc<Secret>, u64)>,
+    /// When and from where that was read.
+    read: Option<Read>,
     lease: Option<Lease>,
     /// Failed tries in a row, with the last failure.
     failed: Option<(u32, Failure)>,
@@ -131,6 +139,7 @@ impl Entry {
             phase: Phase::Parked,
             token: 0,
             good: None,
+            read: None,
             lease: None,
             failed: None,
             definite: 0,
@@ -189,6 +198,8 @@ impl Entry {
                 }
                 Phase::Parked => Effect::Nothing,
             },
+            EntryEvent::Rules => self.on_rules(verb, policy),
+            EntryEvent::Missed(missed) => self.on_missed(missed, policy),
         }
     }
 
@@ -259,6 +270,7 @@ impl Entry {
         self.definite = 0;
         self.refused = None;
         self.good = Some((answer.secret, token));
+        self.read = Some(Read { at: policy.now, kind: answer.kind });
         self.lease = (!length.is_zero()).then(|| Lease {
             renewal: Renewal::new(length, policy.unit()),
             since: policy.now,
@@ -279,26 +291,6 @@ impl Entry {
             }
             (Refresh::Reread(after), _) => self.rest(policy.now + after, Next::Fetch, policy),
             (Refresh::Retry, _) => Effect::Nothing,
-        }
-    }
-
-    fn on_renewed(&mut self, answer: &Secret, policy: &mut Policy<'_>) -> Effect {
-        let unit = policy.unit();
-        let Some(lease) = self.lease.as_mut().filter(|_| !std::mem::take(&mut self.again)) else {
-            return self.fetch();
-        };
-        let left = lifetime::lease_duration(answer);
-        let renewable = answer.renewable || answer.auth.as_ref().is_some_and(|auth| auth.renewable);
-        let elapsed = policy.now.saturating_duration_since(lease.since);
-        lease.since = policy.now;
-        lease.ends = policy.now + left;
-        lease.backoff.reset();
-        self.lease_unknown = false;
-        match lease.renewal.renewed(left, elapsed, unit) {
-            lifetime::Next::Renew(after) if renewable => self.rest(policy.now + after, Next::Renew, policy),
-            lifetime::Next::Renew(_) => self.fetch(),
-            lifetime::Next::Replace(after) if after.is_zero() => self.fetch(),
-            lifetime::Next::Replace(after) => self.rest(policy.now + after, Next::Fetch, policy),
         }
     }
 
@@ -336,35 +328,6 @@ impl Entry {
         Effect::Park { heal: true }
     }
 
-    /// A renewal that failed says nothing about the secret: it lives until its lease ends.
-    fn on_refused_renewal(&mut self, failure: &Failure, policy: &mut Policy<'_>) -> Effect {
-        let Some(lease) = self.lease.as_mut() else { return self.fetch() };
-        let left = lease.ends.saturating_duration_since(policy.now);
-        match failure.class {
-            // The server may mend itself; the lease lives on meanwhile.
-            FailureClass::Busy | FailureClass::Unreachable => {
-                let wait = lease.backoff.next_wait().max(failure.retry_after.unwrap_or_default());
-                if wait < left {
-                    self.rest(policy.now + wait, Next::Renew, policy)
-                } else {
-                    self.rest(policy.now + left.max(FLOOR), Next::Fetch, policy)
-                }
-            }
-            // Not allowed to renew: the lease is as good as a non-renewable one.
-            FailureClass::Denied => {
-                self.renewal_refused = true;
-                let share = policy.share_of(left);
-                self.rest(policy.now + share, Next::Fetch, policy)
-            }
-            // The server doesn't know the lease (somebody revoked it): read once anew. If it doesn't know that one
-            // either, renewing is no use here.
-            FailureClass::Missing | FailureClass::Refused | FailureClass::InvalidToken => {
-                self.renewal_refused |= std::mem::replace(&mut self.lease_unknown, true);
-                self.fetch()
-            }
-        }
-    }
-
     fn is_leased(&self) -> bool {
         self.good.as_ref().is_some_and(|(secret, _)| !secret.lease_id.is_empty() || secret.auth.is_some())
     }
@@ -377,18 +340,6 @@ impl Entry {
         self.phase = Phase::InFlight(Next::Fetch);
         self.sent = self.token;
         Effect::Fetch { repeat: self.good.is_some() || self.failed.is_some() }
-    }
-
-    fn renew(&mut self) -> Effect {
-        match self.good() {
-            Some(secret) => {
-                let secret = secret.clone();
-                self.phase = Phase::InFlight(Next::Renew);
-                self.sent = self.token;
-                Effect::Renew(secret)
-            }
-            None => self.fetch(),
-        }
     }
 
     fn sleep(&mut self, until: Instant, next: Next) -> Effect {

@@ -63,6 +63,16 @@ impl<'a> Policy<'a> {
         Self { rules: own.unwrap_or(self.rules), ..self }
     }
 
+    /// The policy as it was so long ago, with the rules of now.
+    #[must_use]
+    pub fn ago(&self, passed: Duration) -> Self {
+        Self {
+            now: self.now.checked_sub(passed).unwrap_or(self.now),
+            wall: self.wall.saturating_sub(passed.as_secs()),
+            ..*self
+        }
+    }
+
     /// The refresh rule for an answer.
     pub fn refresh(&mut self, secret: &Secret, verb: &Verb, kind: Kind) -> Refresh {
         if matches!(verb, Verb::Issue(_)) {

@@ -1,16 +1,24 @@
 //! The one task that owns all requests: one timer queue, bounded fetches, the last good answers as a snapshot.
 
 mod hand_over;
+mod handle;
 mod note;
+mod slot;
 mod views;
+mod wall;
 
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio_util::time::{DelayQueue, delay_queue::Key};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::sleep_until,
+};
+use tokio_util::time::DelayQueue;
 use tracing::{debug, info};
 
+pub use self::handle::{Heal, Inventory, StoreHandle};
+use self::slot::Slot;
 use super::{
     entry::{Answer, Effect, Entry, EntryEvent, Failure, FailureClass},
     fetch::Fetch,
@@ -25,17 +33,16 @@ use crate::{
     auth::TokenState,
     cache::KeptAnswer,
     chance::Chance,
-    clock::Clock,
-    vault::{
-        lifetime::{Kind, Rules},
-        secret::Secret,
-    },
+    clock::{Clock, Moment},
+    vault::lifetime::Kind,
 };
 
 /// The store's end of its channels.
 pub struct Store<F> {
     fetch: Arc<F>,
     clock: Clock,
+    /// The last look at the wall clock that counts.
+    looked: Moment,
     settings: Settings,
     wants: mpsc::Receiver<Wanted>,
     token: watch::Receiver<TokenState>,
@@ -61,63 +68,26 @@ pub struct Store<F> {
     chance: Chance,
 }
 
-/// Why a new login is needed, with the generation of the token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heal {
-    /// The server called the token invalid.
-    Invalid(u64),
-    /// The token was handed over and lives, but may lack rights that one of now has.
-    Outgrown(u64),
-}
+/// An answer, with the request and the serial of its slot.
+type Landed = (SecretRequest, u64, Result<Answer, Failure>);
+type Flight = Pin<Box<dyn Future<Output = Landed> + Send>>;
 
-/// What others hold of the store.
-#[derive(Debug)]
-pub struct StoreHandle {
-    /// Send the whole set of requests that templates need; what is not in it is forgotten.
-    pub wants: mpsc::Sender<Wanted>,
-    /// The answers so far.
-    pub snapshot: watch::Receiver<Snapshot>,
-    /// Tokens that a new login has to replace.
-    pub heal: mpsc::Receiver<Heal>,
-    /// What the next run would have to know.
-    pub inventory: Inventory,
-}
-
-/// Asks the store for what the next run would have to know.
-#[derive(Clone, Debug)]
-pub struct Inventory {
-    ask: mpsc::Sender<oneshot::Sender<Vec<KeptAnswer>>>,
-    /// Changes whenever there is more to tell than before.
-    pub stirred: watch::Receiver<u64>,
-}
-
-impl Inventory {
-    /// All of it now; nothing when the store has ended.
-    pub async fn take(&self) -> Vec<KeptAnswer> {
-        let (answer, wait) = oneshot::channel();
-        if self.ask.send(answer).await.is_err() {
-            return Vec::new();
-        }
-        wait.await.unwrap_or_default()
-    }
-}
-
-type Flight = Pin<Box<dyn Future<Output = (SecretRequest, u64, Result<Answer, Failure>)> + Send>>;
-
-struct Slot {
-    entry: Entry,
-    timer: Option<Key>,
-    serial: u64,
-    /// Where a certificate may be on disk.
-    places: Places,
-    /// Refresh rules, when they aren't those of the run.
-    rules: Option<Rules>,
+/// Why the store woke.
+enum Happened {
+    Wanted(Wanted),
+    Token,
+    Asked(oneshot::Sender<Vec<KeptAnswer>>),
+    Landed(Landed),
+    Due(SecretRequest),
+    Nothing,
 }
 
 #[derive(Clone, Copy)]
 struct Current {
     generation: u64,
     expires: Option<tokio::time::Instant>,
+    /// When that was worked out.
+    since: Moment,
     /// It was handed over so long ago that a refusal may mean the rights of then.
     outdated: bool,
 }
@@ -138,6 +108,7 @@ impl<F: Fetch> Store<F> {
         let store = Self {
             fetch: Arc::new(fetch),
             clock,
+            looked: clock.moment(),
             settings,
             wants,
             token,
@@ -165,26 +136,44 @@ impl<F: Fetch> Store<F> {
         self.take_token();
         let mut auth_is_there = true;
         loop {
-            tokio::select! {
+            let happened = tokio::select! {
                 biased;
                 wanted = self.wants.recv() => match wanted {
-                    Some(wanted) => self.want(wanted),
+                    Some(wanted) => Happened::Wanted(wanted),
                     None => return,
                 },
                 changed = self.token.changed(), if auth_is_there => match changed {
-                    Ok(()) => self.take_token(),
-                    Err(_) => auth_is_there = false,
-                },
-                Some(answer) = self.inventory.recv() => drop(answer.send(self.kept())),
-                Some(landed) = self.flights.next() => self.land_all(landed),
-                Some(expired) = self.timers.next() => {
-                    let request = expired.into_inner();
-                    if let Some(slot) = self.slots.get_mut(&request) {
-                        slot.timer = None;
+                    Ok(()) => Happened::Token,
+                    Err(_) => {
+                        auth_is_there = false;
+                        continue;
                     }
-                    self.feed(&request, EntryEvent::Due);
+                },
+                Some(answer) = self.inventory.recv() => Happened::Asked(answer),
+                Some(landed) = self.flights.next() => Happened::Landed(landed),
+                Some(expired) = self.timers.next() => Happened::Due(expired.into_inner()),
+                // Timers stand still while the machine sleeps.
+                () = sleep_until(self.clock.next_look()), if !self.timers.is_empty() => Happened::Nothing,
+            };
+            // Whatever it is, it comes after the time that passed unnoticed.
+            self.look_at_the_wall();
+            self.act(happened);
+        }
+    }
+
+    fn act(&mut self, happened: Happened) {
+        match happened {
+            Happened::Wanted(wanted) => self.want(wanted),
+            Happened::Token => self.take_token(),
+            Happened::Asked(answer) => drop(answer.send(self.kept())),
+            Happened::Landed(landed) => self.land_all(landed),
+            Happened::Due(request) => {
+                if let Some(slot) = self.slots.get_mut(&request) {
+                    slot.timer = None;
                 }
+                self.feed(&request, EntryEvent::Due);
             }
+            Happened::Nothing => {}
         }
     }
 
@@ -206,20 +195,22 @@ impl<F: Fetch> Store<F> {
                 }
             });
         }
-        let mut fresh = Vec::new();
+        let (mut fresh, mut ruled) = (Vec::new(), Vec::new());
         for request in wanted {
+            let (places, rules) = (places.remove(&request).unwrap_or_default(), rules.remove(&request));
             if let Some(slot) = self.slots.get_mut(&request) {
-                slot.places = places.remove(&request).unwrap_or_default();
-                slot.rules = rules.remove(&request);
+                slot.places = places;
+                if slot.rules != rules {
+                    slot.rules = rules;
+                    ruled.push(request);
+                }
                 continue;
             }
             self.serial += 1;
-            let places = places.remove(&request).unwrap_or_default();
-            let rules = rules.remove(&request);
-            let slot = Slot { entry: Entry::new(), timer: None, serial: self.serial, places, rules };
-            self.slots.insert(request.clone(), slot);
+            self.slots.insert(request.clone(), Slot::new(self.serial, places, rules, self.clock));
             fresh.push(request);
         }
+        self.obey_rules(ruled);
         if let Some(Current { generation, .. }) = self.current {
             self.begin(fresh, &EntryEvent::Token { generation, dead: false, old_expires: None });
         }
@@ -258,7 +249,7 @@ impl<F: Fetch> Store<F> {
     }
 
     /// Takes one answer and all others that are already there, then publishes once.
-    fn land_all(&mut self, first: (SecretRequest, u64, Result<Answer, Failure>)) {
+    fn land_all(&mut self, first: Landed) {
         let mut landed = vec![first];
         while let Some(Some(next)) = futures_util::FutureExt::now_or_never(self.flights.next()) {
             landed.push(next);
@@ -284,7 +275,9 @@ impl<F: Fetch> Store<F> {
         self.publish(|generation, answers, failures| {
             for (request, good, life, failed) in news {
                 match (good, answers.get_mut(&request)) {
-                    (Some(secret), Some(known)) if same_meaning(&known.secret, &secret) => known.life = life,
+                    (Some(secret), Some(known)) if views::same_meaning(&known.secret, &secret) => {
+                        known.life = life
+                    }
                     (Some(secret), _) => {
                         stirs = true;
                         answers.insert(request.clone(), Held { secret, since: generation, life });
@@ -311,10 +304,11 @@ impl<F: Fetch> Store<F> {
 
     fn carry_out(&mut self, request: &SecretRequest, effect: Effect) {
         let Some(slot) = self.slots.get_mut(request) else { return };
-        if !matches!(effect, Effect::Nothing)
-            && let Some(key) = slot.timer.take()
-        {
-            self.timers.remove(&key);
+        if !matches!(effect, Effect::Nothing) {
+            slot.since = self.clock.moment();
+            if let Some(key) = slot.timer.take() {
+                self.timers.remove(&key);
+            }
         }
         match effect {
             Effect::Nothing => {}
@@ -379,17 +373,6 @@ impl<F: Fetch> Store<F> {
             );
         });
     }
-}
-
-/// Every answer has an id of its own; nothing needs to be rendered anew for that.
-fn same_meaning(a: &Secret, b: &Secret) -> bool {
-    a.data == b.data
-        && a.lease_id == b.lease_id
-        && a.lease_duration == b.lease_duration
-        && a.renewable == b.renewable
-        && a.warnings == b.warnings
-        && a.auth == b.auth
-        && a.wrap_info == b.wrap_info
 }
 
 #[cfg(test)]

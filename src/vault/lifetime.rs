@@ -192,9 +192,10 @@ pub fn lease_duration(secret: &Secret) -> Duration {
 pub fn certificate_due(not_before: u64, not_after: u64, threshold: f64, now: u64) -> Duration {
     let lifetime = Duration::from_secs(not_after.saturating_sub(not_before));
     let threshold = if threshold > 0.0 && threshold < 1.0 { threshold } else { DEFAULT_THRESHOLD };
-    let due = Duration::from_secs(not_before).saturating_add(lifetime.min(CEILING * 100).mul_f64(threshold));
-    // One that ends before it begins is never good.
-    due.min(Duration::from_secs(not_after)).saturating_sub(Duration::from_secs(now)).min(CEILING)
+    let share = lifetime.min(CEILING * 100).mul_f64(threshold);
+    let due = Duration::from_secs(not_before).saturating_add(share);
+    // One that ends before it begins is never good. A clock that is slow makes none live longer.
+    due.min(Duration::from_secs(not_after)).saturating_sub(Duration::from_secs(now)).min(share).min(CEILING)
 }
 
 /// When to ask for the next certificate: around `threshold` of this one's lifetime, spread so that those issued

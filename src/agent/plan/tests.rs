@@ -85,6 +85,18 @@ fn literal_requests_are_wanted_before_the_first_evaluation() {
 }
 
 #[test]
+fn a_new_user_of_a_known_request_is_told_and_an_old_one_is_not() {
+    let (mut plan, now) = two(false);
+    plan.start();
+    render(&mut plan, 0, &["kv/a"], Written::Changed, now);
+    plan.on(Event::Rendered(1, Rendered::Waiting { used: uses(&["kv/a", "kv/b"]) }), now);
+    let told = Effect::Want(uses(&["kv/a", "kv/b"]));
+    assert_eq!(plan.on(Event::PassDone, now)[0], told, "the second template has rules and files of its own");
+    plan.on(Event::Rendered(1, Rendered::Waiting { used: uses(&["kv/a", "kv/b"]) }), now);
+    assert!(!plan.on(Event::PassDone, now).contains(&told));
+}
+
+#[test]
 fn actions_follow_the_whole_pass_in_template_order_and_then_it_ends() {
     let (mut plan, now) = two(true);
     plan.start();

@@ -222,6 +222,29 @@ async fn a_login_is_published_and_renewed_without_news() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renewal_that_is_due_after_a_sleep_of_the_machine_comes_within_a_minute() {
+    let server = Fake::new([auth("hvs.one", 7200, true), auth("hvs.one", 7200, true)]);
+    let pod = pod();
+    let (task, _handle) = pod.start(&server);
+    let machine = async {
+        let count = || server.sent().len();
+        sleep(Duration::from_secs(10)).await;
+        test_clock().set(3000);
+        sleep(Duration::from_secs(61)).await;
+        assert_eq!(count(), 2, "the renewal was due after 2628 s");
+        test_clock().set(-2900);
+        sleep(Duration::from_secs(300)).await;
+        assert_eq!(count(), 2, "a clock that is put back is no reason for anything");
+        sleep(Duration::from_secs(5000)).await;
+        assert_eq!(count(), 3, "and puts nothing off");
+    };
+    tokio::select! {
+        _ = task.run() => panic!("it ended"),
+        () = machine => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn refused_logins_keep_the_originals_pace() {
     let refused = || status(403, "permission denied");
     let server = Fake::new([refused(), refused(), refused(), auth("hvs.one", 3600, true)]);

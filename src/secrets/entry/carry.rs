@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Effect, Entry, Lease, Next, Phase};
+use super::{Effect, Entry, Lease, Next, Phase, Read};
 use crate::{
     backoff::RenewalBackoff,
-    vault::{lifetime::Renewal, secret::Secret},
+    vault::{
+        lifetime::{Kind, Renewal},
+        secret::Secret,
+    },
 };
 
 /// A good answer with what comes next for it.
@@ -26,10 +29,13 @@ pub struct Carried {
 impl Entry {
     /// Takes over what another run knew, instead of asking. `token`: the generation of the token that it hangs off,
     /// which was handed over, too; `unit` in [0, 1).
-    pub fn adopt(&mut self, carried: Carried, token: u64, unit: f64) -> Effect {
+    pub fn adopt(&mut self, carried: Carried, token: u64, now: Instant, unit: f64) -> Effect {
         self.token = token;
         self.sent = token;
         self.good = Some((carried.secret, token));
+        // When something without a lease was read, nobody remembers.
+        let at = carried.lease.map_or(now, |(since, _)| since);
+        self.read = Some(Read { at, kind: Kind::Other });
         self.lease = carried.lease.map(|(since, ends)| Lease {
             renewal: Renewal::new(ends.saturating_duration_since(since), unit),
             since,

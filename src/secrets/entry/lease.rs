@@ -2,7 +2,17 @@
 
 use tokio::time::Instant;
 
-use crate::{backoff::RenewalBackoff, vault::lifetime::Renewal};
+use crate::{
+    backoff::RenewalBackoff,
+    vault::lifetime::{Kind, Renewal},
+};
+
+/// When an answer came, and from where.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Read {
+    pub(super) at: Instant,
+    pub(super) kind: Kind,
+}
 
 /// The token before the one in use.
 #[derive(Clone, Copy, Debug, Default)]

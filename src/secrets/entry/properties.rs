@@ -9,7 +9,7 @@ use crate::{
     chance::Chance,
     clock::Clock,
     secrets::schedule::{RETRY_BASE, RETRY_CAP, Settings},
-    vault::lifetime::Rules,
+    vault::lifetime::{FLOOR, Rules},
 };
 
 /// Retries before the slow ones begin.
@@ -37,6 +37,10 @@ enum Act {
     /// Time passes and nobody wakes it.
     Pass(u32),
     Refresh,
+    /// Other refresh rules: an interval in seconds, a threshold.
+    Rules(u64, f64),
+    /// Seconds that the monotonic clock doesn't know of.
+    Missed(u64),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -59,6 +63,8 @@ fn act() -> impl Strategy<Value = Act> {
         5 => prop_oneof![Just(1.0), 0.0..2.0_f64].prop_map(Act::Wake),
         1 => (0..200_000_u32).prop_map(Act::Pass),
         1 => Just(Act::Refresh),
+        1 => (0..1000_u64, 0.0..1.1_f64).prop_map(|(interval, threshold)| Act::Rules(interval, threshold)),
+        1 => (0..200_000_u64).prop_map(Act::Missed),
     ]
 }
 
@@ -139,6 +145,15 @@ impl Watched {
                 let effect = self.feed(EntryEvent::Refresh, dice);
                 self.took(&effect)
             }
+            Act::Rules(interval, threshold) => {
+                self.settings.rules.static_interval = Duration::from_secs(*interval);
+                self.settings.rules.threshold = *threshold;
+                let before = self.entry.next_at();
+                let effect = self.feed(EntryEvent::Rules, dice);
+                prop_assert!(self.entry.next_at() <= before, "rules put nothing off");
+                self.took(&effect)
+            }
+            Act::Missed(seconds) => self.miss(Duration::from_secs(*seconds), dice),
         }
     }
 
@@ -200,6 +215,21 @@ impl Watched {
         let again = self.feed(EntryEvent::Due, dice);
         prop_assert_eq!(again, Effect::Nothing, "one due time, one wake-up");
         Ok(())
+    }
+
+    /// All times come as much sooner, never later, and what is over is asked for.
+    fn miss(&mut self, missed: Duration, dice: &Chance) -> Outcome {
+        let before = (self.entry.next_at(), self.entry.lease_ends());
+        self.not_before -= missed;
+        let effect = self.feed(EntryEvent::Missed(missed), dice);
+        if let (Some(at), Some(then)) = (before.0, self.entry.next_at()) {
+            prop_assert_eq!(then, at - missed);
+        }
+        if let (Some(end), Some(then)) = (before.1, self.entry.lease_ends()) {
+            prop_assert_eq!(then, end - missed);
+            prop_assert!(then > self.now || self.entry.next_at().is_none(), "sleeps beyond the end");
+        }
+        self.took(&effect)
     }
 
     fn took(&mut self, effect: &Effect) -> Outcome {

@@ -1,7 +1,12 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{chance::Chance, clock::Clock, secrets::schedule::Settings, vault::lifetime::Rules};
+use crate::{
+    chance::Chance,
+    clock::Clock,
+    secrets::schedule::Settings,
+    vault::lifetime::{FLOOR, Rules},
+};
 
 fn settings() -> Settings {
     Settings {
@@ -478,4 +483,79 @@ fn an_answer_that_was_still_asked_for_with_the_old_token_goes_with_it() {
     assert_eq!(bench.ok_with(leased(3600, true), 2), fetch(true), "that lease is gone already");
     let effect = bench.ok_with(leased(3600, true), 3);
     assert!(matches!(bench.wake(&effect).1, Effect::Renew(_)), "and this one is not");
+}
+
+#[test]
+fn stricter_rules_bring_the_next_read_forward_counted_from_the_last() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let effect = bench.ok(Secret::default());
+    bench.now += Duration::from_secs(60);
+    bench.settings.rules.static_interval = Duration::from_secs(600);
+    assert_eq!(bench.on(EntryEvent::Rules), Effect::Nothing, "looser rules count from the next read on");
+    bench.settings.rules.static_interval = Duration::from_secs(100);
+    let sooner = bench.on(EntryEvent::Rules);
+    assert_eq!(sooner, Effect::Sleep(bench.start + Duration::from_secs(90)), "{effect:?}");
+    assert_eq!(bench.on(EntryEvent::Rules), Effect::Nothing);
+    bench.settings.rules.static_interval = Duration::from_secs(50);
+    assert_eq!(bench.on(EntryEvent::Rules), fetch(true), "that time is over already");
+}
+
+#[test]
+fn a_lower_threshold_reads_a_lease_sooner_and_asks_for_none_anew() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    bench.ok(leased(1000, false));
+    bench.now += Duration::from_secs(60);
+    bench.settings.rules.threshold = 0.5;
+    assert_eq!(bench.on(EntryEvent::Rules), Effect::Sleep(bench.start + Duration::from_secs(500)));
+    // How often a lease is renewed does not hang off the threshold.
+    let mut bench = Bench::new();
+    bench.token(1);
+    bench.ok(leased(1000, true));
+    bench.settings.rules.threshold = 0.01;
+    assert_eq!(bench.on(EntryEvent::Rules), Effect::Nothing);
+    bench.now += Duration::from_secs(400);
+    assert!(matches!(bench.on(EntryEvent::Due), Effect::Renew(_)));
+    assert_eq!(bench.on(EntryEvent::Rules), Effect::Nothing, "what is under way goes on");
+}
+
+#[test]
+fn other_rules_shorten_no_backoff() {
+    let mut bench = Bench::new();
+    bench.token(1);
+    let effect = bench.ok(Secret::default());
+    bench.wake(&effect);
+    bench.err(FailureClass::Busy);
+    bench.settings.rules.static_interval = Duration::from_secs(1);
+    bench.now += Duration::from_millis(1);
+    assert_eq!(bench.on(EntryEvent::Rules), Effect::Nothing);
+    assert_eq!(Bench::new().on(EntryEvent::Rules), Effect::Nothing, "nothing was read yet");
+}
+
+#[test]
+fn time_that_passed_unnoticed_counts_for_sleeps_leases_and_tokens() {
+    let missed = |seconds| EntryEvent::Missed(Duration::from_secs(seconds));
+    let mut bench = Bench::new();
+    bench.token(1);
+    bench.ok(Secret::default());
+    let sooner = bench.on(missed(100));
+    assert_eq!(sooner, Effect::Sleep(bench.start + Duration::from_secs(170)));
+    assert_eq!(bench.on(missed(200)), fetch(true));
+    // A lease that must have been renewed by now is renewed, one that is over is read anew.
+    for (seconds, renews) in [(900, true), (1001, false)] {
+        let mut bench = Bench::new();
+        bench.token(1);
+        bench.ok(leased(1000, true));
+        let effect = bench.on(missed(seconds));
+        assert_eq!(matches!(effect, Effect::Renew(_)), renews, "{effect:?}");
+        assert_eq!(effect == fetch(true), !renews, "{effect:?}");
+    }
+    // A lease ends with its token.
+    let mut bench = Bench::new();
+    bench.token(1);
+    bench.ok(leased(1000, true));
+    let old_expires = Some(bench.start + Duration::from_secs(500));
+    bench.on(EntryEvent::Token { generation: 2, dead: false, old_expires });
+    assert_eq!(bench.on(missed(600)), fetch(true));
 }

@@ -66,9 +66,9 @@ impl<F: Fetch> Store<F> {
         }
         let Some(carried) = self.handed.take(request, self.clock) else { return false };
         debug!(target: "agent.store", %request, "secret was handed over");
-        let unit = self.chance.unit();
+        let (now, unit) = (self.clock.now(), self.chance.unit());
         let Some(slot) = self.slots.get_mut(request) else { return false };
-        let effect = slot.entry.adopt(carried, token, unit);
+        let effect = slot.entry.adopt(carried, token, now, unit);
         self.carry_out(request, effect);
         true
     }
@@ -111,7 +111,12 @@ impl Current {
         let expires = state.login.as_ref().and_then(|login| login.expires);
         let expires =
             expires.map(|end| now + end.duration_since(wall).unwrap_or_default().min(super::LONGEST_SLEEP));
-        Self { generation: state.generation(), expires, outdated: is_outdated(state, wall) }
+        Self {
+            generation: state.generation(),
+            expires,
+            since: clock.moment(),
+            outdated: is_outdated(state, wall),
+        }
     }
 }
 

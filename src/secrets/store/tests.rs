@@ -125,6 +125,22 @@ impl Bench {
         Self { server, clock, tokens, handle, task }
     }
 
+    /// The same with refresh rules for all of them: an interval in seconds, a threshold.
+    async fn want_by(&self, paths: &[&str], (interval, threshold): (u64, f64)) {
+        let requests: BTreeSet<SecretRequest> = paths.iter().map(|path| request(path)).collect();
+        let static_interval = Duration::from_secs(interval);
+        let rules = Rules { static_interval, static_interval_is_set: true, threshold };
+        let rules = requests.iter().map(|request| (request.clone(), rules)).collect();
+        self.handle.wants.send(Wanted { requests, rules, ..Wanted::default() }).await.unwrap();
+        self.settle().await;
+    }
+
+    /// The machine sleeps so long, or the clock is set.
+    async fn jump(&self, seconds: i64) {
+        self.clock.set(seconds);
+        self.pass(61).await;
+    }
+
     pub(super) async fn want(&self, paths: &[&str]) {
         let wanted: BTreeSet<SecretRequest> = paths.iter().map(|path| request(path)).collect();
         self.handle.wants.send(wanted.into()).await.unwrap();
@@ -306,4 +322,103 @@ async fn a_good_certificate_on_disk_needs_no_request_until_it_is_due() {
     assert_eq!(bench.server.asked().len(), 1);
     bench.pass(80).await;
     assert_eq!(bench.server.asked().len(), 2, "due, although the file still holds it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stricter_rules_of_a_late_user_bring_the_next_read_forward() {
+    let bench = Bench::start();
+    bench.tokens.send(token(1, 360_000, bench.clock)).unwrap();
+    bench.want(&["kv/a", "db/b", "db/c"]).await;
+    bench.server.answer("read kv/a", Ok(Secret::default()));
+    bench.server.answer("read db/b", Ok(leased(100_000)));
+    bench.server.answer("read db/c", Ok(Secret { renewable: false, ..leased(1000) }));
+    bench.settle().await;
+    bench.want_by(&["kv/a", "db/b", "db/c"], (20, 0.5)).await;
+    assert_eq!(bench.server.asked().len(), 3, "nothing is asked for just because somebody else uses it");
+    bench.pass(11).await;
+    assert_eq!(bench.server.asked()[3..], ["read kv/a"]);
+    bench.server.answer("read kv/a", Ok(Secret::default()));
+    bench.pass(6).await;
+    bench.want_by(&["kv/a", "db/b", "db/c"], (4, 0.5)).await;
+    assert_eq!(bench.server.asked()[4..], ["read kv/a"], "that time is over already");
+    bench.pass(490).await;
+    assert_eq!(bench.server.asked()[5..], ["read db/c"], "a lease is read by the lower threshold");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_over_after_weeks_of_sleep_is_asked_for_within_a_minute_and_once() {
+    let bench = Bench::start();
+    bench.tokens.send(token(1, 100 * 24 * 3600, bench.clock)).unwrap();
+    let weeks = 3 * 7 * 24 * 3600;
+    bench.want(&["kv/a", "db/ends", "db/lives"]).await;
+    bench.server.answer("read kv/a", Ok(Secret::default()));
+    bench.server.answer("read db/ends", Ok(leased(weeks)));
+    bench.server.answer("read db/lives", Ok(leased(10 * weeks)));
+    bench.settle().await;
+    bench.jump(weeks + 3600).await;
+    let mut asked = bench.server.asked().split_off(3);
+    asked.sort();
+    assert_eq!(asked, ["read db/ends", "read kv/a"]);
+    let lives = bench.handle.snapshot.borrow().answers[&request("db/lives")].life.lease_ends.unwrap();
+    let left = lives.duration_since(bench.clock.wall()).unwrap().as_secs();
+    assert!(left.abs_diff(9 * 1_814_400 - 3600) < 300, "status tells the real end, {left} s");
+    bench.server.answer("read kv/a", Ok(Secret::default()));
+    bench.server.answer("read db/ends", Ok(leased(weeks)));
+    bench.pass(200).await;
+    assert_eq!(bench.server.asked().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_ended_during_the_sleep_took_its_leases_with_it() {
+    let bench = Bench::start();
+    bench.tokens.send(token(1, 3600, bench.clock)).unwrap();
+    bench.want(&["kv/a", "db/b"]).await;
+    bench.server.answer("read kv/a", Ok(Secret::default()));
+    bench.server.answer("read db/b", Ok(leased(36_000)));
+    bench.settle().await;
+    bench.clock.set(4000);
+    // Auto-auth may notice first.
+    bench.tokens.send(token(2, 3600, bench.clock)).unwrap();
+    bench.settle().await;
+    let mut asked = bench.server.asked().split_off(2);
+    asked.sort();
+    assert_eq!(asked, ["read db/b", "read kv/a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_put_back_and_forth_costs_nothing_and_lengthens_nothing() {
+    let bench = Bench::start();
+    bench.tokens.send(token(1, 360_000, bench.clock)).unwrap();
+    bench.want(&["db/a", "kv/b"]).await;
+    bench.server.answer("read db/a", Ok(Secret { renewable: false, ..leased(1000) }));
+    bench.server.answer("read kv/b", Ok(Secret::default()));
+    bench.settle().await;
+    bench.jump(-7200).await;
+    bench.jump(7200).await;
+    bench.jump(-7200).await;
+    assert_eq!(bench.server.asked().len(), 2, "{:?}", bench.server.asked());
+    bench.pass(100).await;
+    assert_eq!(bench.server.asked()[2..], ["read kv/b"], "at its time on the monotonic clock");
+    bench.pass(620).await;
+    assert_eq!(bench.server.asked()[3..], ["read db/a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_never_stands_still_asks_for_no_more_than_twice() {
+    let bench = Bench::start();
+    bench.tokens.send(token(1, 360_000, bench.clock)).unwrap();
+    bench.want(&["db/a"]).await;
+    let answer = || bench.server.answer("read db/a", Ok(Secret { renewable: false, ..leased(10_000) }));
+    answer();
+    bench.settle().await;
+    let mut known = 1;
+    for minute in 0..60 {
+        bench.jump(if minute % 2 == 0 { 86_400 } else { -86_400 }).await;
+        if bench.server.asked().len() > known {
+            known += 1;
+            answer();
+            bench.settle().await;
+        }
+    }
+    assert!(known <= 3, "asked {known} times in an hour");
 }

@@ -1,7 +1,7 @@
-//! How entries look from outside: their times, and how they fail.
+//! How entries look from outside: their times, how they fail, and what is news.
 
 use super::{Entry, Failed, Life, SecretRequest, Store};
-use crate::secrets::fetch::Fetch;
+use crate::{secrets::fetch::Fetch, vault::secret::Secret};
 
 impl<F: Fetch> Store<F> {
     /// The times of an entry's answer; `confirmed`: the server has just answered well.
@@ -37,4 +37,15 @@ pub(super) fn failed(entry: &Entry) -> Option<Failed> {
         message: failure.message.as_str().into(),
         next_try: entry.next_at(),
     })
+}
+
+/// Every answer has an id of its own; nothing needs to be rendered anew for that.
+pub(super) fn same_meaning(a: &Secret, b: &Secret) -> bool {
+    a.data == b.data
+        && a.lease_id == b.lease_id
+        && a.lease_duration == b.lease_duration
+        && a.renewable == b.renewable
+        && a.warnings == b.warnings
+        && a.auth == b.auth
+        && a.wrap_info == b.wrap_info
 }

@@ -154,6 +154,7 @@ fn certificates_are_due_at_their_share_of_the_lifetime() {
     assert_eq!(certificate_due(NOW, NOW - 5, 0.9, NOW), Duration::ZERO, "ends before it begins");
     assert_eq!(certificate_due(0, u64::MAX, 0.9, NOW), CEILING);
     assert_eq!(certificate_due(NOW, NOW + 1000, -1.0, NOW), secs(900));
+    assert_eq!(certificate_due(NOW, NOW + 1000, 0.9, NOW - 50_000), secs(900), "the clock here is slow");
 }
 
 proptest! {
