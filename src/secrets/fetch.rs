@@ -195,12 +195,12 @@ impl Fetch for VaultFetch {
                     .namespace(request.namespace.as_ref())
                     .token(&auth.client_token);
                 // Not `answered`: this one is made with the secret's own token.
-                self.gate.send(Class::Repeat, path, &call).await
+                self.gate.send(Class::Renewal, path, &call).await
             }
             _ => {
                 let body = Body::json(&serde_json::json!({ "lease_id": secret.lease_id, "increment": 0 }));
                 let call = Call::write(path, body, Product::Templating).namespace(request.namespace.as_ref());
-                let pass = self.gate.pass(Class::Repeat, path).await;
+                let pass = self.gate.pass(Class::Renewal, path).await;
                 let Some((token, _)) = self.token() else { return Err(nothing(path, "needs a token")) };
                 let result = self.gate.upstream().send(&call.token(&token)).await;
                 self.gate.report(path, &result);

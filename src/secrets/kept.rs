@@ -3,11 +3,14 @@
 use std::{
     fs::{self, OpenOptions},
     io::Read,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use nix::fcntl::OFlag;
+use nix::{
+    fcntl::OFlag,
+    unistd::{Uid, geteuid},
+};
 use zeroize::Zeroizing;
 
 use super::pki::{self, Places};
@@ -37,15 +40,15 @@ fn in_set(path: &Path) -> Option<PathBuf> {
     (is_one_of_ours && fs::symlink_metadata(&set).ok()?.is_dir()).then(|| set.join(name))
 }
 
-/// The contents of a regular file. Links are not followed: what is written here never goes through one either, but for
-/// those of an atomic group.
+/// The contents of a regular file that an agent may have left. Links are not followed: what is written here never goes
+/// through one either, but for those of an atomic group.
 fn read(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
     let set = in_set(path);
     let path = set.as_deref().unwrap_or(path);
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).ok()?;
     let metadata = file.metadata().ok()?;
-    if !metadata.is_file() || metadata.len() > LARGEST {
+    if !metadata.is_file() || metadata.len() > LARGEST || !is_left_by_an_agent(metadata.uid(), geteuid()) {
         return None;
     }
     // Room for all of it at once, so that no copy of a key stays behind.
@@ -54,9 +57,23 @@ fn read(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
     Some(bytes)
 }
 
+/// Whether a file of this owner may come from an earlier run. Another user's pair, complete as it may be, would keep the
+/// agent from asking for one whose key only it has seen. An agent that is root gives its files to whom it is told.
+fn is_left_by_an_agent(owner: u32, own: Uid) -> bool {
+    own.is_root() || owner == 0 || owner == own.as_raw()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_a_third_user_do_not_count() {
+        let (root, own) = (Uid::from_raw(0), Uid::from_raw(100));
+        assert!(is_left_by_an_agent(100, own) && is_left_by_an_agent(0, own));
+        assert!(!is_left_by_an_agent(101, own));
+        assert!(is_left_by_an_agent(101, root));
+    }
 
     #[test]
     fn only_regular_files_of_a_sensible_size_are_read() {

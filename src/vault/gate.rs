@@ -26,7 +26,7 @@ use crate::{chance::Chance, clock::Clock, problem::chain};
 
 /// Connections at once, as the original.
 pub const DEFAULT_CONNECTIONS: usize = 10;
-/// Repeats per second, on average.
+/// Repeats per second, on average; as many renewals again.
 const REPEAT_RATE: f64 = 5.0;
 /// Repeats at once.
 const REPEAT_BURST: u32 = 10;
@@ -34,10 +34,13 @@ const REPEAT_BURST: u32 = 10;
 /// Whether a request is new work or more of the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// The first try of something: only connections limit it.
+    /// The first try of something, and all that keeps the token alive: only connections limit it.
     First,
     /// A refresh or a retry: metered.
     Repeat,
+    /// The renewal of a lease: metered apart from repeats. A lease ends while it waits behind hundreds of secrets that
+    /// are only read anew.
+    Renewal,
 }
 
 /// What the gate allows.
@@ -91,6 +94,7 @@ struct Shared<P> {
 struct State {
     line: Line,
     repeats: Bucket,
+    renewals: Bucket,
     all: Option<Bucket>,
     /// Paths that the server wants to be left alone until then.
     holds: HashMap<String, Instant>,
@@ -117,6 +121,7 @@ impl<P: Probe> Gate<P> {
         let state = State {
             line: Line::default(),
             repeats: Bucket::new(REPEAT_RATE, REPEAT_BURST, now),
+            renewals: Bucket::new(REPEAT_RATE, REPEAT_BURST, now),
             all: limits.rate_limit.map(|(rate, burst)| Bucket::new(rate, burst, now)),
             holds: HashMap::new(),
             outage: None,
@@ -189,9 +194,13 @@ impl<P: Probe> Gate<P> {
         let now = self.0.clock.now();
         let mut state = self.lock();
         let held = state.holds.get(path).map_or(Duration::ZERO, |until| until.duration_since(now));
-        let repeat = if class == Class::Repeat { state.repeats.take(now) } else { Duration::ZERO };
+        let own = match class {
+            Class::First => Duration::ZERO,
+            Class::Repeat => state.repeats.take(now),
+            Class::Renewal => state.renewals.take(now),
+        };
         let all = state.all.as_mut().map_or(Duration::ZERO, |bucket| bucket.take(now));
-        held.max(repeat).max(all)
+        held.max(own).max(all)
     }
 
     /// Waits until the server can be reached; one of the waiting asks for all.

@@ -17,7 +17,7 @@ use crate::{
 impl<S: Server> AutoAuth<S> {
     pub(super) async fn renew(&mut self) {
         let Some(login) = self.publish.borrow().login.clone() else { return };
-        let pass = self.server.pass(Class::Repeat, RENEW).await;
+        let pass = self.server.pass(Class::First, RENEW).await;
         let namespace = self.config.namespace.clone();
         let body = Body::json(&serde_json::json!({"increment": 0}));
         let call =

@@ -83,10 +83,18 @@ fn token_use(
     Some(RawTokenUse { origin: cx.origin(block.pos), use_auto_auth_token })
 }
 
+/// All that a cache does so far is to say what the next run finds.
 fn cache(cx: &mut Context<'_>, top: &Block<'_>) -> (Option<RawTokenUse>, Option<RawPersist>) {
     let cache = token_use(cx, top, "cache", &schema::CACHE);
-    let block = top.blocks(cx, "cache", &schema::CACHE).into_iter().next();
-    let persist = block.and_then(|block| block.only(cx, "persist", &schema::PERSIST)).map(|persist| {
+    let Some(block) = top.blocks(cx, "cache", &schema::CACHE).into_iter().next() else { return (cache, None) };
+    let persist = block.only(cx, "persist", &schema::PERSIST);
+    let what = if persist.is_some() {
+        "`cache` only keeps token and leases for the next run in this version (`persist`), and answers no requests"
+    } else {
+        "`cache` is accepted, but has no effect in this version"
+    };
+    cx.warn(block.pos, Problem::warning(what));
+    let persist = persist.map(|persist| {
         unknown_keys(cx, &persist);
         RawPersist {
             path: persist.text(cx, "path"),

@@ -95,9 +95,9 @@ pub(super) static FILE: Schema = Schema {
         "log_rotate_bytes",
         "log_rotate_duration",
         "log_rotate_max_files",
+        "cache",
     ],
     idle: &[
-        "cache",
         "api_proxy",
         "env_template",
         "exec",

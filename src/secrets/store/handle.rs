@@ -36,6 +36,15 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// One that asks there.
+    #[cfg(test)]
+    pub(crate) const fn asking(
+        ask: mpsc::Sender<oneshot::Sender<Vec<KeptAnswer>>>,
+        stirred: watch::Receiver<u64>,
+    ) -> Self {
+        Self { ask, stirred }
+    }
+
     /// All of it now; nothing when the store has ended.
     pub async fn take(&self) -> Vec<KeptAnswer> {
         let (answer, wait) = oneshot::channel();

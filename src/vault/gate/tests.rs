@@ -75,6 +75,12 @@ async fn repeats_are_metered_and_a_rate_limit_meters_all() {
     }
     assert_eq!(millis_since(start), 1000, "five more at five a second");
 
+    let start = Clock::system().now();
+    for _ in 0..REPEAT_BURST + 1 {
+        drop(free.pass(Class::Renewal, "b").await);
+    }
+    assert_eq!(millis_since(start), 200, "renewals wait for one another, not behind repeats");
+
     let (metered, _) = gate(Limits { rate_limit: Some((2.0, 1)), ..Limits::default() });
     let start = Clock::system().now();
     for _ in 0..3 {
