@@ -75,7 +75,8 @@ async fn what_could_not_be_written_is_tried_again_half_a_minute_later() {
     let Bench { folder, token, stirred: _stirred, asked, keeper } = Bench::new();
     drop(asked);
     let (_end, told) = mpsc::channel(1);
-    tokio::spawn(keeper.run(told));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keeper.run(told));
     let is_there = || folder.path().join(handover::FILE_NAME).exists();
     token.send_replace(logged_in());
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -93,7 +94,8 @@ async fn a_store_that_never_answers_delays_the_end_by_two_seconds_at_most() {
     Bench::set_jwt(&folder);
     token.send_replace(logged_in());
     let (end, told) = mpsc::channel(1);
-    tokio::spawn(keeper.run(told));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keeper.run(told));
     let start = Clock::system().now();
     assert!(!Ending(end).with(End::Keep).await);
     assert_eq!(Clock::system().now().duration_since(start), LAST_WRITE);
@@ -117,6 +119,8 @@ async fn a_keeper_whose_neighbours_are_gone_sleeps() {
     let (wakes, mut run) = (Arc::new(Wakes::default()), pin!(keeper.run(told)));
     let waker = Waker::from(Arc::clone(&wakes));
     assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    // The runtime puts off the call of whoever never comes to rest.
+    tokio::time::sleep(PAUSE).await;
     assert_eq!(wakes.0.load(Ordering::Relaxed), 0, "it goes round and round");
 }
 

@@ -86,7 +86,9 @@ fn token_use(
 /// All that a cache does so far is to say what the next run finds.
 fn cache(cx: &mut Context<'_>, top: &Block<'_>) -> (Option<RawTokenUse>, Option<RawPersist>) {
     let cache = token_use(cx, top, "cache", &schema::CACHE);
-    let Some(block) = top.blocks(cx, "cache", &schema::CACHE).into_iter().next() else { return (cache, None) };
+    let Some(block) = top.blocks(cx, "cache", &schema::CACHE).into_iter().next() else {
+        return (cache, None);
+    };
     let persist = block.only(cx, "persist", &schema::PERSIST);
     let what = if persist.is_some() {
         "`cache` only keeps token and leases for the next run in this version (`persist`), and answers no requests"
