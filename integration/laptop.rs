@@ -204,7 +204,7 @@ fn messages_of_check_say_what_where_and_what_to_do() {
         ("refused.tmpl", "{{ secret \"kv/data/../../sys/raw\" }}{{ secret \"pki/issue/x\" \"ttl 1h\" }}"),
         (
             "requests.tmpl",
-            "{{ secret \"secret/app\" }}{{ secrets \"secret/\" }}{{ pkiCert \"pki/issue/web\" \"ttl=1h\" }}",
+            "{{ plugin \"/bin/tool\" \"x\" }}{{ secret \"secret/app\" }}{{ secrets \"secret/\" }}{{ pkiCert \"pki/issue/web\" \"ttl=1h\" }}",
         ),
         (
             "annotations",

@@ -36,6 +36,7 @@ mod methods;
 mod names;
 mod output;
 mod pki;
+mod plugins;
 mod pod;
 mod status;
 mod waiting;

@@ -3,6 +3,7 @@
 //! A failing action never renders or fetches anything again; the next change runs it again.
 
 pub mod command;
+pub mod program;
 pub mod signal;
 pub mod touch;
 

@@ -9,6 +9,7 @@ use super::outcome::Outcome;
 use crate::{
     action::Moment,
     secrets::{request::SecretRequest, snapshot::Failed},
+    template::host::Program,
 };
 
 /// One thing that happened outside.
@@ -37,6 +38,8 @@ pub enum Event {
     Rendered(usize, Rendered),
     /// A rendered template was written, or not.
     Written(usize, Written),
+    /// A program that a render waits for has ended.
+    ProgramEnded(usize, Program),
     /// All effects of the events so far are carried out.
     PassDone,
     /// The actions of a pass have ended; how many of them failed.
@@ -70,6 +73,8 @@ pub enum Rendered {
     Waiting {
         /// Requests that it used so far, the missing ones included.
         used: BTreeSet<SecretRequest>,
+        /// The program that it can't go on without, when it is the only thing that is missing.
+        program: Option<Program>,
     },
     /// It can't be rendered with these answers.
     Failed {
@@ -77,6 +82,8 @@ pub enum Rendered {
         used: BTreeSet<SecretRequest>,
         /// What the user reads.
         message: String,
+        /// A program failed, which may go well another time.
+        by_program: bool,
     },
 }
 
@@ -109,6 +116,10 @@ pub enum Effect {
     Discard(Vec<usize>),
     /// Run the actions of these templates, which were written in this pass; equal actions once.
     Run(Vec<usize>, Moment),
+    /// Run this program for a render (known by its first template).
+    RunProgram(usize, Program),
+    /// A render is over: what programs printed for it is not used again.
+    ForgetPrograms(usize),
     /// Tell the store what is needed now.
     Want(BTreeSet<SecretRequest>),
     /// All templates are rendered for the first time.

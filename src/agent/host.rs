@@ -13,7 +13,7 @@ use std::{
 use nix::fcntl::OFlag;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::hidden;
+use super::{hidden, programs::Answer};
 use crate::{
     clock::Clock,
     config::template::TemplateSpec,
@@ -21,8 +21,14 @@ use crate::{
         request::{SecretRequest, Verb},
         snapshot::Snapshot,
     },
-    template::{Template, host::Host},
-    vault::{secret::Secret, value::Text},
+    template::{
+        Template,
+        host::{Host, Program, ProgramFault},
+    },
+    vault::{
+        secret::Secret,
+        value::{Text, Value},
+    },
 };
 
 /// A file that a template reads may be this large.
@@ -54,6 +60,8 @@ pub struct Seen {
     pub used: BTreeSet<SecretRequest>,
     /// All files.
     pub files: BTreeSet<PathBuf>,
+    /// A program failed.
+    pub program_failed: bool,
 }
 
 /// One evaluation's view.
@@ -64,19 +72,23 @@ pub struct SnapshotHost<'a> {
     sandbox: Option<&'a Path>,
     /// The template's own text: nothing that it says is a secret.
     text: &'a str,
+    programs: &'a [(Program, Answer)],
+    /// What programs have printed, as if it were an answer of the server.
+    printed: Vec<Secret>,
     seen: Seen,
 }
 
 impl<'a> SnapshotHost<'a> {
-    /// A view for this template.
+    /// A view for this template, with the programs that have been run for it.
     pub fn new(
         snapshot: &'a Snapshot,
         world: &'a World,
         clock: Clock,
         (spec, template): &'a (Arc<TemplateSpec>, Template),
+        programs: &'a [(Program, Answer)],
     ) -> Self {
         let (sandbox, text) = (spec.sandbox_path.as_deref(), template.text());
-        Self { snapshot, world, clock, sandbox, text, seen: Seen::default() }
+        Self { snapshot, world, clock, sandbox, text, programs, printed: Vec::new(), seen: Seen::default() }
     }
 
     /// What was asked for.
@@ -109,7 +121,7 @@ impl Host for SnapshotHost<'_> {
             // A listing gives names, which are no secrets.
             let sources = self.seen.used.iter().filter(|seen| seen.verb != Verb::List);
             let answers = sources.filter_map(|seen| self.snapshot.get(seen)).map(AsRef::as_ref);
-            request.path = hidden::in_path(request.path, self.text, answers);
+            request.path = hidden::in_path(request.path, self.text, answers.chain(&self.printed));
             self.seen.used.insert(request);
         }
         self.snapshot.get(request).cloned()
@@ -136,8 +148,15 @@ impl Host for SnapshotHost<'_> {
         Vec::new()
     }
 
-    fn plugin(&mut self, _argv: &[String]) -> Option<Result<Text, String>> {
-        Some(Err("plugins are not supported yet".into()))
+    fn plugin(&mut self, program: &Program) -> Option<Result<Text, ProgramFault>> {
+        let (_, answer) = self.programs.iter().find(|(known, _)| known == program)?;
+        match answer {
+            Ok(text) => {
+                self.printed.push(Secret { data: Some(Value::String(text.clone())), ..Secret::default() });
+            }
+            Err(_) => self.seen.program_failed = true,
+        }
+        Some(answer.clone())
     }
 }
 
@@ -155,6 +174,8 @@ mod tests {
             clock: Clock::system(),
             sandbox,
             text: "",
+            programs: &[],
+            printed: Vec::new(),
             seen: Seen::default(),
         };
         let text = host.file(&path.display().to_string());

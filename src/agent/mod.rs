@@ -11,6 +11,7 @@ mod hidden;
 pub mod host;
 pub mod outcome;
 pub mod plan;
+mod programs;
 mod quit;
 pub mod readiness;
 pub mod reconcile;

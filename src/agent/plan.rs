@@ -7,6 +7,7 @@
 
 mod ends;
 mod group;
+mod programs;
 mod view;
 
 use std::{
@@ -17,7 +18,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use self::group::Group;
+use self::{group::Group, programs::Programs};
 use super::{
     event::{Effect, Event, Rendered, Written},
     outcome::Outcome,
@@ -43,8 +44,8 @@ pub struct PlanConfig {
     pub sinks: bool,
 }
 
-const FIRST_WRITE_RETRY: Duration = Duration::from_secs(1);
-const LAST_WRITE_RETRY: Duration = Duration::from_secs(60);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(60);
 
 /// The plan.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ pub struct Plan {
     config: PlanConfig,
     templates: Vec<State>,
     groups: Vec<Group>,
+    programs: Programs,
     wanted: BTreeSet<SecretRequest>,
     /// Some template's set of used requests has changed since the store was told.
     uses_changed: bool,
@@ -71,6 +73,8 @@ struct State {
     group: Option<usize>,
     /// Rendered in the pass under way, to be written with its group.
     ready: bool,
+    /// The last evaluation waited for something.
+    waiting: bool,
     /// Requests that it uses, sorted. A slice, because a set of one takes the room of eleven.
     used: Box<[SecretRequest]>,
     rendered_once: bool,
@@ -79,7 +83,8 @@ struct State {
     /// Why it isn't rendered; shown by status and once in the log.
     trouble: Option<String>,
     due: Option<Due>,
-    write_failures: u32,
+    /// Failures in a row that are tried again by themselves: of writes, of programs.
+    failures: u32,
 }
 
 /// A render that waits: for quiet (`wait`), or before another try to write.
@@ -87,6 +92,15 @@ struct State {
 struct Due {
     at: Instant,
     latest: Instant,
+}
+
+impl State {
+    /// A write or a program failed, which can be due to something that passes.
+    fn try_again(&mut self, now: Instant) {
+        let wait = FIRST_RETRY.saturating_mul(1 << self.failures.min(6)).min(LAST_RETRY);
+        self.failures += 1;
+        self.due = Some(Due { at: now + wait, latest: now + wait });
+    }
 }
 
 impl Plan {
@@ -97,6 +111,7 @@ impl Plan {
             sinks_done: !config.sinks,
             config,
             groups,
+            programs: Programs::default(),
             templates: templates
                 .into_iter()
                 .zip(of)
@@ -104,12 +119,13 @@ impl Plan {
                     spec,
                     group,
                     ready: false,
+                    waiting: false,
                     used: literal.into_iter().collect(),
                     rendered_once: false,
                     changed: false,
                     trouble: None,
                     due: None,
-                    write_failures: 0,
+                    failures: 0,
                 })
                 .collect(),
             wanted: BTreeSet::new(),
@@ -157,8 +173,9 @@ impl Plan {
                 self.failing = failing;
                 self.give_up().into_iter().collect()
             }
-            Event::Rendered(index, rendered) => self.rendered(index, rendered),
+            Event::Rendered(index, rendered) => self.rendered(index, rendered, now),
             Event::Written(index, written) => self.written(index, written, now),
+            Event::ProgramEnded(render, program) => self.program_ended(render, program),
             Event::PassDone => self.pass_done(),
             Event::ActionsDone { failed } => {
                 self.batches_running -= 1;
@@ -210,19 +227,27 @@ impl Plan {
         effects
     }
 
-    fn rendered(&mut self, index: usize, rendered: Rendered) -> Vec<Effect> {
+    fn rendered(&mut self, index: usize, rendered: Rendered, now: Instant) -> Vec<Effect> {
         let Some(template) = self.templates.get_mut(index) else { return Vec::new() };
         template.ready = matches!(rendered, Rendered::Ready { .. });
-        let is_ready = template.ready;
+        template.waiting = matches!(rendered, Rendered::Waiting { .. });
+        let (is_ready, is_over) = (template.ready, !template.waiting && template.group.is_none());
         if let Some(group) = template.group {
             self.groups[group].evaluated = true;
         }
+        let mut program = None;
         let (used, next) = match rendered {
             Rendered::Ready { used } if template.group.is_some() => (used, None),
             Rendered::Ready { used } => (used, Some(Effect::Write(index))),
-            Rendered::Waiting { used } => (used, None),
-            Rendered::Failed { used, message } => {
+            Rendered::Waiting { used, program: asked } => {
+                program = asked;
+                (used, None)
+            }
+            Rendered::Failed { used, message, by_program } => {
                 template.trouble = Some(message.clone());
+                if by_program {
+                    template.try_again(now);
+                }
                 let fatal =
                     self.config.exit_on_failure && template.spec.error_fatal && !template.rendered_once;
                 (used, fatal.then_some(Effect::Exit(Outcome::Template(message))))
@@ -240,7 +265,9 @@ impl Plan {
                 used.into_iter().chain(template.used.iter().cloned()).collect();
             template.used = all.into_iter().collect();
         }
-        next.into_iter().collect()
+        let over = if is_over { self.render_over(index) } else { None };
+        let program = program.and_then(|program| self.ask_program(index, program));
+        next.into_iter().chain(over).chain(program).collect()
     }
 
     fn written(&mut self, index: usize, written: Written, now: Instant) -> Vec<Effect> {
@@ -250,7 +277,7 @@ impl Plan {
                 template.changed |= matches!(written, Written::Changed);
                 template.rendered_once = true;
                 template.trouble = None;
-                template.write_failures = 0;
+                template.failures = 0;
                 self.first_render_done()
             }
             Written::Failed { message, changed } => {
@@ -259,11 +286,7 @@ impl Plan {
                 if self.config.exit_on_failure && !template.rendered_once {
                     return vec![Effect::Exit(Outcome::Write(message))];
                 }
-                let wait = FIRST_WRITE_RETRY
-                    .saturating_mul(1 << template.write_failures.min(6))
-                    .min(LAST_WRITE_RETRY);
-                template.write_failures += 1;
-                template.due = Some(Due { at: now + wait, latest: now + wait });
+                template.try_again(now);
                 Vec::new()
             }
         }

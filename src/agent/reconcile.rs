@@ -1,5 +1,6 @@
 //! The loop: something happened → plan → effects. The only caller of output, and the one place that starts actions.
 
+mod evaluate;
 mod group;
 
 use std::{
@@ -17,11 +18,12 @@ use tokio::{
 use tracing::{debug, error, info, warn};
 
 use super::{
-    announce, certificates,
-    event::{Effect, Event, Rendered, Signal, Written},
-    host::{Seen, SnapshotHost, World},
+    certificates,
+    event::{Effect, Event, Signal, Written},
+    host::World,
     outcome::Outcome,
     plan::Plan,
+    programs::Programs,
     readiness::Readiness,
     report::Reporter,
     rhythm,
@@ -38,7 +40,7 @@ use crate::{
         snapshot::Snapshot,
     },
     status::{Ask, Report},
-    template::{Identity, Render, Template, error::TemplateError, oddity::Oddity},
+    template::{Identity, Render, Template, oddity::Oddity},
     vault::lifetime::Rules,
     watch::Watch,
 };
@@ -61,6 +63,8 @@ pub struct Reconcile {
     pub world: World,
     /// All that commands get as their environment.
     pub command_env: action::command::Environment,
+    /// Programs that templates call.
+    pub programs: Programs,
     /// The outside: stop, sinks, a login that was given up. A closed queue means stop.
     pub signals: mpsc::Receiver<Signal>,
     /// Questions of status; they may end.
@@ -163,6 +167,7 @@ impl Running {
                 let failed = self.parts.reporter.acted(&ended);
                 vec![Event::ActionsDone { failed }]
             }
+            ended = self.parts.programs.next(), if !self.parts.programs.is_idle() => ended.into_iter().collect(),
             () = sleep_until(due) => vec![Event::Due],
             () = sleep_until(deadline) => {
                 let awaited = self.say_what_is_awaited();
@@ -213,6 +218,14 @@ impl Running {
                     }
                     continue;
                 }
+                Effect::RunProgram(render, program) => {
+                    self.parts.programs.start(render, program);
+                    continue;
+                }
+                Effect::ForgetPrograms(render) => {
+                    self.parts.programs.forget(render);
+                    continue;
+                }
                 Effect::Discard(members) => {
                     self.pending.retain(|index, _| !members.contains(index));
                     continue;
@@ -242,46 +255,6 @@ impl Running {
             };
             queue.extend(self.parts.plan.on(event, self.parts.clock.now()));
         }
-    }
-
-    fn render(&mut self, index: usize) -> Rendered {
-        let (rendered, seen) = self.evaluate(index);
-        // A file counts as watched from now on; what it holds by now is what the second evaluation sees.
-        let (rendered, seen) =
-            if self.watch(index, seen.files.clone()) { self.evaluate(index) } else { (rendered, seen) };
-        let used = seen.used;
-        match rendered {
-            Ok(render) if !render.is_complete() => Rendered::Waiting { used },
-            Ok(render) => {
-                self.said.remove(&index);
-                announce::oddities(&mut self.odd, index, &self.parts.templates[index].0, &render.oddities);
-                self.pending.insert(index, render);
-                Rendered::Ready { used }
-            }
-            Err(trouble) => {
-                let message = trouble.to_string();
-                self.say_once(index, &message);
-                Rendered::Failed { used, message }
-            }
-        }
-    }
-
-    fn evaluate(&self, index: usize) -> (Result<Render, TemplateError>, Seen) {
-        let template = &self.parts.templates[index];
-        let mut host = SnapshotHost::new(&self.current, &self.parts.world, self.parts.clock, template);
-        let rendered = template.1.render(&mut host, &self.parts.identity);
-        (rendered, host.into_seen())
-    }
-
-    /// Watches the files that a template read; says whether one of them was not watched before.
-    fn watch(&mut self, index: usize, files: BTreeSet<PathBuf>) -> bool {
-        let known: BTreeSet<&PathBuf> = self.files.values().flatten().collect();
-        let is_new = files.iter().any(|file| !known.contains(file));
-        if self.files.get(&index).unwrap_or(&BTreeSet::new()) != &files {
-            self.files.insert(index, files);
-            self.parts.watch.set(self.files.values().flatten().cloned());
-        }
-        is_new
     }
 
     fn write(&mut self, index: usize) -> Written {

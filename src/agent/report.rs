@@ -187,7 +187,11 @@ impl Reporter {
         for (index, spec) in specs.iter().enumerate().filter(|(index, _)| !plan.is_rendered(*index)) {
             let open = || {
                 let missing = plan.used(index).iter().filter(|used| snapshot.get(used).is_none()).count();
-                if missing == 0 { String::new() } else { format!("waits for {missing} secret(s)") }
+                match missing {
+                    0 if plan.awaits_program(index) => "waits for the end of a program (`plugin`)".to_owned(),
+                    0 => String::new(),
+                    _ => format!("waits for {missing} secret(s)"),
+                }
             };
             let (trouble, name) = (plan.trouble(index), spec.destination.path.display().to_string());
             let why = trouble.map_or_else(open, str::to_owned);

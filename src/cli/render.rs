@@ -28,6 +28,7 @@ use crate::{
     problem::{self, Severity},
     secrets::request::Verb,
     telemetry::{self, Console},
+    template::fixture::Programs,
     watch::Watch,
 };
 
@@ -140,16 +141,18 @@ impl Session<'_> {
         let clock = Clock::system();
         let mut env = environment::of_templates(self.environment, &config.vault);
         let mut read = BTreeMap::new();
+        let mut programs = Programs::default();
         let mut source = match fixture {
             Some(fixture) => {
                 env.extend(fixture.env.clone());
                 read.clone_from(&fixture.files);
+                programs.clone_from(&fixture.programs);
                 Source::Fixture(fixture.clone())
             }
             None => Source::Server(Box::new(self.server(config, clock)?)),
         };
         let mut answers = self.kept.remove(&unit.name).unwrap_or_default();
-        let world = World { env, files: read, clock };
+        let world = World { env, files: read, programs, clock };
         let done = render(unit, &mut source, &mut answers, &world).await;
         Ok((done, answers))
     }

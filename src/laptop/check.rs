@@ -13,7 +13,7 @@ use crate::{
     problem::{Problem, Severity},
     template::{
         error::TemplateError,
-        go::calls::{Asks, CalledPath, SecretCall},
+        go::calls::{Asks, CalledPath, ProgramCall, SecretCall},
         oddity::{Oddity, Sign},
     },
 };
@@ -47,6 +47,8 @@ pub struct CheckedTemplate {
     pub source: String,
     /// What it asks the server for, in the order of the text.
     pub requests: Vec<Request>,
+    /// The programs that it runs in the agent's container, in the order of the text.
+    pub programs: Vec<ProgramCall>,
     /// Its text is fine and asks for nothing.
     pub is_silent: bool,
 }
@@ -122,13 +124,14 @@ pub fn check(inputs: Inputs, mut mounts: Mounts) -> Report {
             let mut findings: Vec<Finding> = unit.problems.into_iter().map(Finding::from).collect();
             let mut templates = Vec::new();
             for one in looked {
-                let is_silent = one.calls.is_empty() && one.is_read;
+                let is_silent = one.calls.is_empty() && one.programs.is_empty() && one.is_read;
                 findings.extend(one.findings);
                 findings.extend(whole_mapping(&one.spec, &mounts).map(Finding::from));
                 templates.push(CheckedTemplate {
                     destination: one.spec.destination.path.display().to_string(),
                     source: source(&one.spec),
                     requests: requests(&one.spec, &one.calls, &mounts, &mut needs, &mut computed),
+                    programs: one.programs,
                     is_silent,
                 });
             }
@@ -144,6 +147,7 @@ pub fn check(inputs: Inputs, mut mounts: Mounts) -> Report {
 struct Looked {
     spec: Arc<TemplateSpec>,
     calls: Vec<SecretCall>,
+    programs: Vec<ProgramCall>,
     findings: Vec<Finding>,
     /// Its text was found and means something.
     is_read: bool,
@@ -152,12 +156,21 @@ struct Looked {
 fn look(unit: &mut Unit) -> Vec<Looked> {
     let mut all = Vec::new();
     for spec in unit.templates() {
-        let mut one = Looked { spec: spec.clone(), calls: Vec::new(), findings: Vec::new(), is_read: false };
+        let mut one = Looked {
+            spec: spec.clone(),
+            calls: Vec::new(),
+            programs: Vec::new(),
+            findings: Vec::new(),
+            is_read: false,
+        };
         match text::load(spec, &unit.beside) {
             Ok(Loaded { spec, template, oddity, .. }) => {
                 one.findings.extend(oddity.map(Finding::from));
                 match template {
-                    Ok(template) => (one.calls, one.is_read) = (template.calls(), true),
+                    Ok(template) => {
+                        (one.calls, one.programs, one.is_read) =
+                            (template.calls(), template.programs(), true);
+                    }
                     Err(error) => one.findings.push(broken(&error)),
                 }
                 one.spec = spec;

@@ -2,8 +2,8 @@
 //!
 //! The file is YAML or JSON. A key with a slash in it is a path, its value the secret's keys; or an answer as
 //! `vault read -format=json` prints it; or one in Go's field names (`Data`, `LeaseID`, …). Beside paths there may be
-//! sections: `secret` (paths once more), `secrets` (path → names, for listings), `pkiCert`, `env`, `files`, and `kv2`
-//! (the mounts of KV version 2 whose paths are written without `data/`).
+//! sections: `secret` (paths once more), `secrets` (path → names, for listings), `pkiCert`, `env`, `files`, `plugin`
+//! (program → what it prints), and `kv2` (the mounts of KV version 2 whose paths are written without `data/`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,7 @@ use crate::{
     problem::{Problem, nearest_within},
     secrets::request::{SecretRequest, Verb},
     template::{
-        fixture::{listing, numbers, secret},
+        fixture::{Programs, listing, numbers, secret},
         go::format::yaml_scalar::{self, Scalar},
     },
     vault::{
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Keys of the file that are no paths.
-const SECTIONS: [&str; 6] = ["secret", "secrets", "pkiCert", "env", "files", "kv2"];
+const SECTIONS: [&str; 7] = ["secret", "secrets", "pkiCert", "env", "files", "plugin", "kv2"];
 /// Fields of an answer in Go's names.
 const GO_FIELDS: [&str; 8] =
     ["RequestID", "LeaseID", "LeaseDuration", "Renewable", "Data", "Warnings", "Auth", "WrapInfo"];
@@ -47,6 +47,8 @@ pub struct Fixture {
     pub env: BTreeMap<String, String>,
     /// Files that the function `file` reads instead of those on disk.
     pub files: BTreeMap<String, Text>,
+    /// What programs print.
+    pub programs: Programs,
 }
 
 impl Fixture {
@@ -122,6 +124,7 @@ impl Fixture {
                     self.certificates.insert(key, Arc::new(Secret { data, ..Secret::default() }));
                 }
                 "env" => drop(self.env.insert(key, node.text().unwrap_or_default().to_owned())),
+                "plugin" => self.programs.insert(key, node.text().unwrap_or_default().into()),
                 "files" => drop(self.files.insert(key, node.text().unwrap_or_default().into())),
                 _ => {}
             }

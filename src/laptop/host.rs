@@ -15,7 +15,10 @@ use super::answers::Answers;
 use crate::{
     clock::Clock,
     secrets::request::SecretRequest,
-    template::host::Host,
+    template::{
+        fixture::Programs,
+        host::{Host, Program, ProgramFault},
+    },
     vault::{secret::Secret, value::Text},
 };
 
@@ -29,6 +32,8 @@ pub struct World {
     pub env: BTreeMap<String, String>,
     /// Files that are read instead of those on disk.
     pub files: BTreeMap<String, Text>,
+    /// What programs print (`plugin`): none is run.
+    pub programs: Programs,
     /// Time.
     pub clock: Clock,
 }
@@ -93,7 +98,7 @@ impl Host for LaptopHost<'_> {
         Vec::new()
     }
 
-    fn plugin(&mut self, _argv: &[String]) -> Option<Result<Text, String>> {
-        Some(Err("`decant render` runs no programs".into()))
+    fn plugin(&mut self, program: &Program) -> Option<Result<Text, ProgramFault>> {
+        Some(self.world.programs.answer(program))
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::check::{CheckedTemplate, CheckedUnit, Finding, Report, Request};
-use crate::{origin::Origin, problem::Severity};
+use crate::{origin::Origin, problem::Severity, template::go::calls::ProgramCall};
 
 /// What the user reads.
 pub fn text(report: &Report) -> String {
@@ -39,6 +39,9 @@ fn unit_text(text: &mut String, unit: &CheckedUnit) {
         let _ = writeln!(text, "  {}{from}", template.destination);
         for request in &template.requests {
             request_text(text, request);
+        }
+        for ProgramCall { program, line } in &template.programs {
+            let _ = writeln!(text, "    runs {program}, line {line}, in the agent's container");
         }
         if template.is_silent {
             text.push_str("    asks for nothing\n");
@@ -110,7 +113,12 @@ fn template_json(template: &CheckedTemplate) -> Value {
         "destination": template.destination,
         "source": template.source,
         "requests": template.requests.iter().flat_map(request_json).collect::<Vec<_>>(),
+        "programs": template.programs.iter().map(program_json).collect::<Vec<_>>(),
     })
+}
+
+fn program_json(call: &ProgramCall) -> Value {
+    json!({ "program": call.program, "line": call.line })
 }
 
 /// One object for each path that the request may go to.

@@ -1,8 +1,8 @@
 //! A host without a server: secrets, files and environment from one JSON text.
 //!
 //! Format: `secret` (path → answer, Go's field names, `{"$number": "x"}` for a number kept as text; several paths may
-//! share an answer as `a and b`), `secrets` (path → names), `pkiCert` (path → certificate), `env`, `files`. A key
-//! `_other` answers for all paths that are not listed.
+//! share an answer as `a and b`), `secrets` (path → names), `pkiCert` (path → certificate), `env`, `files`, `plugin`
+//! (program → what it prints). A key `_other` answers for all paths that are not listed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,8 +12,13 @@ use std::{
 };
 
 use thiserror::Error;
+use zeroize::Zeroizing;
 
-use super::{Identity, Render, Template, error::TemplateError, host::Host};
+use super::{
+    Identity, Render, Template,
+    error::TemplateError,
+    host::{Host, Program, ProgramFault},
+};
 use crate::{
     secrets::request::{SecretRequest, Verb},
     vault::{
@@ -42,6 +47,36 @@ pub struct Fixture {
     certificates: BTreeMap<String, Arc<Secret>>,
     env: BTreeMap<String, String>,
     files: BTreeMap<String, Text>,
+    programs: Programs,
+}
+
+/// What programs print, for hosts that run none: by their name, or by their name and arguments with blanks in between.
+#[derive(Clone, Debug, Default)]
+pub struct Programs(BTreeMap<String, Text>);
+
+impl Programs {
+    /// Says what a program prints.
+    pub fn insert(&mut self, program: String, output: Text) {
+        self.0.insert(program, output);
+    }
+
+    /// What a host answers that runs none.
+    ///
+    /// # Errors
+    /// Nobody has said what the program prints.
+    pub fn answer(&self, program: &Program) -> Result<Text, ProgramFault> {
+        const HINT: &str = "the fixture can say what it prints: plugin: { NAME: OUTPUT }";
+        let unknown = || ProgramFault { what: "`render` runs no programs".to_owned(), hint: HINT };
+        self.output(program).cloned().ok_or_else(unknown)
+    }
+
+    /// What it prints when it is called like this.
+    fn output(&self, program: &Program) -> Option<&Text> {
+        let name = program.name.as_str()?;
+        let args: Option<Vec<&str>> = program.args.iter().map(Text::as_str).collect();
+        let line = args.map(|args| Zeroizing::new([&[name], args.as_slice()].concat().join(" ")));
+        line.and_then(|line| self.0.get(line.as_str())).or_else(|| self.0.get(name))
+    }
 }
 
 impl Fixture {
@@ -81,6 +116,11 @@ impl Fixture {
                 fixture.files.insert(path.to_string(), text.clone());
             }
         }
+        for (program, output) in &section("plugin") {
+            if let Value::String(output) = output {
+                fixture.programs.insert(program.to_string(), output.clone());
+            }
+        }
         fixture
     }
 
@@ -104,12 +144,13 @@ impl Fixture {
 pub struct FixtureHost<'f> {
     fixture: &'f Fixture,
     asked: BTreeSet<SecretRequest>,
+    ended: Vec<Program>,
 }
 
 impl<'f> FixtureHost<'f> {
     /// A host that knows nothing yet.
     pub fn new(fixture: &'f Fixture) -> Self {
-        Self { fixture, asked: BTreeSet::new() }
+        Self { fixture, asked: BTreeSet::new(), ended: Vec::new() }
     }
 
     /// Renders until nothing new is missing. The last pass counts, even when answers that nobody has are missing.
@@ -122,6 +163,10 @@ impl<'f> FixtureHost<'f> {
             let known = self.asked.len();
             self.asked.extend(render.missing.iter().cloned());
             if self.asked.len() > known {
+                continue;
+            }
+            if let Some(program) = render.program.take() {
+                self.ended.push(program);
                 continue;
             }
             return match render.blocked.take() {
@@ -163,8 +208,8 @@ impl Host for FixtureHost<'_> {
         vec![("lo".to_owned(), IpAddr::from([127, 0, 0, 1]), "up|loopback|running".to_owned())]
     }
 
-    fn plugin(&mut self, _argv: &[String]) -> Option<Result<Text, String>> {
-        Some(Err("a fixture runs no programs".to_owned()))
+    fn plugin(&mut self, program: &Program) -> Option<Result<Text, ProgramFault>> {
+        self.ended.contains(program).then(|| self.fixture.programs.answer(program))
     }
 }
 

@@ -30,8 +30,26 @@ pub trait Host: Send {
     /// Addresses of the network interfaces, for `sockaddr`: (interface name, address, flags as Go words them).
     fn interfaces(&self) -> Vec<(String, std::net::IpAddr, String)>;
 
-    /// Output of an external program for `plugin`, run between passes; `None` counts as missing.
-    fn plugin(&mut self, argv: &[String]) -> Option<Result<Text, String>>;
+    /// What a program printed (`plugin`), which is run between passes; `None` when it hasn't ended yet.
+    fn plugin(&mut self, program: &Program) -> Option<Result<Text, ProgramFault>>;
+}
+
+/// Why a program has no output, without anything that it printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramFault {
+    /// What happened.
+    pub what: String,
+    /// What to do about it.
+    pub hint: &'static str,
+}
+
+/// A program with its arguments, which may hold secrets: `Debug` shows no text of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Its name, or its path.
+    pub name: Text,
+    /// What it is called with.
+    pub args: Vec<Text>,
 }
 
 /// A file that a template wants written beside its own (`writeToFile`), applied after the final pass.

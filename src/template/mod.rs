@@ -24,7 +24,7 @@ use self::{
     error::TemplateError,
     formatted::Formatted,
     go::{
-        calls::{self, Asks, CalledPath, SecretCall},
+        calls::{self, Asks, CalledPath, ProgramCall, SecretCall},
         certificate::{self, CertificateUse},
         ctx::{Ctx, Settings},
         exec,
@@ -34,7 +34,7 @@ use self::{
         value::Value,
     },
     handlebars::Compiled,
-    host::{FileEffect, Host},
+    host::{FileEffect, Host, Program},
     oddity::Oddity,
     redact::Redactor,
 };
@@ -98,8 +98,9 @@ pub struct Render {
     pub used: BTreeSet<SecretRequest>,
     /// The requests without an answer yet.
     pub missing: BTreeSet<SecretRequest>,
-    /// The output of a program (`plugin`) is not there yet.
-    pub waiting: bool,
+    /// A program (`plugin`) whose output is not there yet. The pass ended there, so that nothing was asked for with
+    /// an output that is none.
+    pub program: Option<Program>,
     /// What the text holds that no application expects, the first place of each kind.
     pub oddities: Vec<Oddity>,
     /// Why this pass broke off, when that may be due to what is missing.
@@ -109,7 +110,7 @@ pub struct Render {
 impl Render {
     /// Whether everything was there, so that the bytes can be used.
     pub fn is_complete(&self) -> bool {
-        self.missing.is_empty() && !self.waiting
+        self.missing.is_empty() && self.program.is_none()
     }
 }
 
@@ -209,6 +210,15 @@ impl Template {
         }
     }
 
+    /// Every place of the text that runs a program (`plugin`).
+    pub fn programs(&self) -> Vec<ProgramCall> {
+        match &self.body {
+            Body::Go { text, trees } => calls::programs(trees, text),
+            // The function is one of the Go dialect.
+            Body::Default { .. } | Body::Formatted(_) | Body::Handlebars(_) => Vec::new(),
+        }
+    }
+
     /// What it does with certificates, known from the text alone.
     pub fn certificate_use(&self) -> CertificateUse {
         match &self.body {
@@ -267,7 +277,7 @@ impl Template {
         let mut render = Render {
             used: std::mem::take(&mut ctx.used),
             missing: std::mem::take(&mut ctx.missing),
-            waiting: ctx.waiting,
+            program: ctx.program.take(),
             ..Render::default()
         };
         match result {
@@ -278,7 +288,8 @@ impl Template {
             }
             Err(fault) => {
                 let error = TemplateError::new(*fault, text, &self.origin, self.whole_file);
-                let error = error.hiding(&Redactor::new(ctx.host, &render.used, text));
+                let error =
+                    error.hiding(&Redactor::new(ctx.host, &render.used, text).and(&ctx.printed, text));
                 if render.is_complete() {
                     return Err(error);
                 }

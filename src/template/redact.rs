@@ -11,7 +11,11 @@ use zeroize::Zeroizing;
 use super::{go::quote, host::Host};
 use crate::{
     secrets::request::{SecretRequest, Verb},
-    vault::{path::HIDDEN, secret::Secret, value::Value},
+    vault::{
+        path::HIDDEN,
+        secret::Secret,
+        value::{Text, Value},
+    },
 };
 
 /// Shorter values are found in anything.
@@ -34,6 +38,16 @@ impl Redactor {
         }
         redactor.values.retain(|value| !text.contains(value.as_str()));
         redactor
+    }
+
+    /// For what programs have printed, too.
+    #[must_use]
+    pub fn and(mut self, printed: &[Text], text: &str) -> Self {
+        for printed in printed {
+            self.value(&Value::String(printed.clone()));
+        }
+        self.values.retain(|value| !text.contains(value.as_str()));
+        self
     }
 
     /// The text with `[hidden]` in place of each value, in any letters' case.

@@ -36,9 +36,13 @@ impl Plan {
     /// Groups whose members are all there are written; those that lack one keep their files.
     pub(super) fn settle_groups(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let mut over = Vec::new();
         for group in &mut self.groups {
             if !std::mem::take(&mut group.evaluated) {
                 continue;
+            }
+            if !group.members.iter().any(|index| self.templates[*index].waiting) {
+                over.extend(group.members.first().copied());
             }
             let (ready, lacking): (Vec<usize>, Vec<usize>) =
                 group.members.iter().partition(|index| self.templates[**index].ready);
@@ -62,6 +66,7 @@ impl Plan {
             }
             effects.push(Effect::Discard(ready));
         }
+        effects.extend(over.into_iter().filter_map(|render| self.render_over(render)));
         effects
     }
 }

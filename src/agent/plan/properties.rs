@@ -3,13 +3,14 @@
 use proptest::prelude::*;
 
 use super::{
-    tests::{config, failing, request, spec},
+    tests::{config, failing, program, request, spec},
     *,
 };
 use crate::{
     clock::Clock,
     config::template::{GroupSpec, Wait},
     secrets::entry::FailureClass,
+    template::host::Program,
 };
 
 /// Requests that templates may use; the first ones are literal.
@@ -25,6 +26,8 @@ enum Act {
     /// What is under way of the pass ends, in this way each, and the pass is over.
     Pass(End),
     ActionsDone(usize),
+    /// The oldest program ends.
+    ProgramEnded,
     SinksDone,
     /// Time passes up to this multiple of the way to the next due time; then the plan is woken.
     Wake(f64),
@@ -39,7 +42,7 @@ struct End {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let end = (prop::collection::vec(0..PATHS.len(), 0..3), 0..6_u8, 0..6_u8);
+    let end = (prop::collection::vec(0..PATHS.len(), 0..3), 0..9_u8, 0..6_u8);
     let end = end.prop_map(|(used, rendered, written)| End { used, rendered, written });
     prop_oneof![
         3 => (0..PATHS.len()).prop_map(Act::Changed),
@@ -48,6 +51,7 @@ fn act() -> impl Strategy<Value = Act> {
         4 => end.clone().prop_map(Act::Next),
         4 => end.prop_map(Act::Pass),
         2 => (0..2_usize).prop_map(Act::ActionsDone),
+        3 => Just(Act::ProgramEnded),
         1 => Just(Act::SinksDone),
         3 => prop_oneof![Just(1.0), 0.0..2.0_f64].prop_map(Act::Wake),
     ]
@@ -68,6 +72,8 @@ struct Watched {
     /// Templates whose last evaluation gave bytes that are not written yet.
     ready: BTreeSet<usize>,
     running: usize,
+    /// Programs that run, oldest first.
+    programs: Vec<(usize, Program)>,
     once: bool,
     ended: bool,
 }
@@ -102,6 +108,7 @@ impl Watched {
             rendered: BTreeSet::new(),
             ready: BTreeSet::new(),
             running: 0,
+            programs: Vec::new(),
             once,
             ended: false,
         }
@@ -162,6 +169,7 @@ impl Watched {
                 self.running -= 1;
                 self.feed(Event::ActionsDone { failed })
             }
+            Act::ProgramEnded => self.program_ended(),
             Act::SinksDone => self.feed(Event::SinksDone),
             Act::Wake(share) => self.wake(share),
         }
@@ -177,7 +185,7 @@ impl Watched {
         let message = || "it says why".to_owned();
         if !is_write {
             let used = end.used.iter().map(|path| request(PATHS[*path])).collect();
-            if end.rendered > 1 {
+            if (2..6).contains(&end.rendered) {
                 self.ready.insert(index)
             } else {
                 self.ready.remove(&index)
@@ -185,8 +193,10 @@ impl Watched {
             return self.feed(Event::Rendered(
                 index,
                 match end.rendered {
-                    0 => Rendered::Waiting { used },
-                    1 => Rendered::Failed { used, message: message() },
+                    0 => Rendered::Waiting { used, program: None },
+                    1 => Rendered::Failed { used, message: message(), by_program: false },
+                    6 => Rendered::Failed { used, message: message(), by_program: true },
+                    7 | 8 => Rendered::Waiting { used, program: Some(program(&end.rendered.to_string())) },
                     _ => Rendered::Ready { used },
                 },
             ));
@@ -211,6 +221,23 @@ impl Watched {
             let due = self.plan.next_due();
             prop_assert!(due.is_some(), "a write that failed is tried again");
         }
+        Ok(())
+    }
+
+    /// A render goes on when the last of its programs has ended, and not before.
+    fn program_ended(&mut self) -> Judgement {
+        if self.programs.is_empty() {
+            return Ok(());
+        }
+        let (render, program) = self.programs.remove(0);
+        let waits = self.programs.iter().any(|(of, _)| *of == render);
+        self.cause = self.plan.with_their_groups([render].into_iter());
+        let before = self.asked.len();
+        self.feed(Event::ProgramEnded(render, program))?;
+        prop_assert!(
+            self.ended || (self.asked.len() > before) != waits,
+            "it waits for nothing, or not enough"
+        );
         Ok(())
     }
 
@@ -267,6 +294,12 @@ impl Watched {
                     self.running += 1;
                 }
                 Effect::Want(_) => {}
+                Effect::RunProgram(render, program) => {
+                    let asked = (render, program);
+                    prop_assert!(!self.programs.contains(&asked), "it runs already");
+                    self.programs.push(asked);
+                }
+                Effect::ForgetPrograms(render) => self.programs.retain(|(of, _)| *of != render),
                 Effect::AllRendered => {
                     prop_assert_eq!(self.rendered.len(), self.specs.len());
                 }

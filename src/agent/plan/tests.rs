@@ -14,6 +14,10 @@ pub(super) fn request(path: &str) -> SecretRequest {
     SecretRequest { auth: AuthId::default(), namespace: None, verb: Verb::Read, path, params }
 }
 
+pub(super) fn program(name: &str) -> crate::template::host::Program {
+    crate::template::host::Program { name: name.into(), args: Vec::new() }
+}
+
 fn command(line: &str) -> ActionSpec {
     ActionSpec::Command { form: CommandForm::Shell(line.into()), timeout: None, env: Default::default() }
 }
@@ -45,7 +49,7 @@ pub(super) fn spec(name: &str, actions: &[&str], wait: Option<Wait>) -> Arc<Temp
     })
 }
 
-fn uses(paths: &[&str]) -> BTreeSet<SecretRequest> {
+pub(super) fn uses(paths: &[&str]) -> BTreeSet<SecretRequest> {
     paths.iter().map(|path| request(path)).collect()
 }
 
@@ -64,7 +68,7 @@ fn failing_after(path: &str, (tries, definite): (u32, u32), class: FailureClass)
 }
 
 /// A plan with templates `a` (reads kv/a, runs `x`) and `b` (reads kv/b, runs `x`, then `y`).
-fn two(once: bool) -> (Plan, Instant) {
+pub(super) fn two(once: bool) -> (Plan, Instant) {
     let templates =
         vec![(spec("a", &["x"], None), uses(&["kv/a"])), (spec("b", &["x", "y"], None), uses(&["kv/b"]))];
     (Plan::new(config(once), templates), crate::clock::Clock::system().now())
@@ -89,10 +93,10 @@ fn a_new_user_of_a_known_request_is_told_and_an_old_one_is_not() {
     let (mut plan, now) = two(false);
     plan.start();
     render(&mut plan, 0, &["kv/a"], Written::Changed, now);
-    plan.on(Event::Rendered(1, Rendered::Waiting { used: uses(&["kv/a", "kv/b"]) }), now);
+    plan.on(Event::Rendered(1, Rendered::Waiting { used: uses(&["kv/a", "kv/b"]), program: None }), now);
     let told = Effect::Want(uses(&["kv/a", "kv/b"]));
     assert_eq!(plan.on(Event::PassDone, now)[0], told, "the second template has rules and files of its own");
-    plan.on(Event::Rendered(1, Rendered::Waiting { used: uses(&["kv/a", "kv/b"]) }), now);
+    plan.on(Event::Rendered(1, Rendered::Waiting { used: uses(&["kv/a", "kv/b"]), program: None }), now);
     assert!(!plan.on(Event::PassDone, now).contains(&told));
 }
 
@@ -137,7 +141,7 @@ fn a_failing_template_leaves_its_siblings_alone_once_everything_was_rendered() {
     render(&mut plan, 0, &["kv/a"], Written::Changed, now);
     render(&mut plan, 1, &["kv/b"], Written::Changed, now);
     plan.on(Event::PassDone, now);
-    let failed = Rendered::Failed { used: uses(&["kv/a"]), message: "no key".into() };
+    let failed = Rendered::Failed { used: uses(&["kv/a"]), message: "no key".into(), by_program: false };
     assert!(plan.on(Event::Rendered(0, failed), now).is_empty());
     assert_eq!(plan.trouble(0), Some("no key"));
     assert_eq!(plan.on(Event::Changed(uses(&["kv/b"])), now), [Effect::Render(1)]);
@@ -150,7 +154,7 @@ fn a_template_that_fails_at_the_first_render_ends_the_run_only_when_asked() {
         let templates = vec![(spec("a", &[], None), uses(&["kv/a"]))];
         let mut plan = Plan::new(PlanConfig { exit_on_failure, ..config(true) }, templates);
         plan.start();
-        let failed = Rendered::Failed { used: uses(&["kv/a"]), message: "m".into() };
+        let failed = Rendered::Failed { used: uses(&["kv/a"]), message: "m".into(), by_program: false };
         let effects = plan.on(Event::Rendered(0, failed), crate::clock::Clock::system().now());
         assert_eq!(effects.contains(&Effect::Exit(Outcome::Template("m".into()))), exit_on_failure);
     }
@@ -194,7 +198,7 @@ fn the_first_definite_answer_after_an_outage_ends_nothing() {
 fn requests_found_while_rendering_are_asked_for_once_per_pass_and_forgotten_when_unused() {
     let (mut plan, now) = two(false);
     plan.start();
-    let waiting = Rendered::Waiting { used: uses(&["kv/a", "kv/nested"]) };
+    let waiting = Rendered::Waiting { used: uses(&["kv/a", "kv/nested"]), program: None };
     assert!(plan.on(Event::Rendered(0, waiting.clone()), now).is_empty());
     assert_eq!(plan.on(Event::PassDone, now), [Effect::Want(uses(&["kv/a", "kv/b", "kv/nested"]))]);
     plan.on(Event::Rendered(0, waiting), now);
@@ -278,12 +282,16 @@ fn a_template_that_never_renders_does_not_make_its_siblings_fatal() {
     let mut plan = Plan::new(config(false), templates);
     let now = crate::clock::Clock::system().now();
     plan.start();
-    let failed = |message: &str| Rendered::Failed { used: uses(&["kv/a"]), message: message.into() };
+    let failed = |message: &str| Rendered::Failed {
+        used: uses(&["kv/a"]),
+        message: message.into(),
+        by_program: false,
+    };
     assert!(plan.on(Event::Rendered(0, failed("no key")), now).is_empty());
     render(&mut plan, 1, &["kv/b"], Written::Changed, now);
     plan.on(Event::PassDone, now);
     assert!(plan.on(failing("kv/b", 99, FailureClass::Busy), now).is_empty(), "b was rendered before");
-    let broken = Rendered::Failed { used: uses(&["kv/b"]), message: "m".into() };
+    let broken = Rendered::Failed { used: uses(&["kv/b"]), message: "m".into(), by_program: false };
     assert!(plan.on(Event::Rendered(1, broken), now).is_empty());
     assert!(matches!(plan.on(failing("kv/a", 99, FailureClass::Busy), now)[..], [Effect::Exit(_)]));
 }
@@ -300,7 +308,7 @@ fn a_file_that_changed_is_followed_up_even_when_one_beside_it_fails() {
 }
 
 /// A plan with `a` (reads kv/a) and `b` (reads kv/b) in one group that runs `x`, and `c` (reads kv/a) by itself.
-fn grouped(once: bool, wait: Option<Wait>) -> (Plan, Instant) {
+pub(super) fn grouped(once: bool, wait: Option<Wait>) -> (Plan, Instant) {
     let member = |name: &str, wait| {
         let group = Some(Arc::new(GroupSpec { name: "g".into(), atomic: false }));
         Arc::new(TemplateSpec { group, ..(*spec(name, &["x"], wait)).clone() })
@@ -313,12 +321,12 @@ fn grouped(once: bool, wait: Option<Wait>) -> (Plan, Instant) {
     (Plan::new(config(once), templates), crate::clock::Clock::system().now())
 }
 
-fn ready(plan: &mut Plan, index: usize, path: &str, now: Instant) -> Vec<Effect> {
+pub(super) fn ready(plan: &mut Plan, index: usize, path: &str, now: Instant) -> Vec<Effect> {
     plan.on(Event::Rendered(index, Rendered::Ready { used: uses(&[path]) }), now)
 }
 
 /// Takes a plan through its first pass, in which everything is written.
-fn first_pass(plan: &mut Plan, now: Instant) {
+pub(super) fn first_pass(plan: &mut Plan, now: Instant) {
     plan.start();
     assert!(ready(plan, 0, "kv/a", now).is_empty() && ready(plan, 1, "kv/b", now).is_empty());
     render(plan, 2, &["kv/a"], Written::Changed, now);
@@ -348,8 +356,8 @@ fn a_group_that_lacks_a_member_keeps_its_files_and_says_why() {
     first_pass(&mut plan, now);
     let used = uses(&["kv/b"]);
     for (lack, trouble) in [
-        (Rendered::Failed { used: used.clone(), message: "no key".into() }, true),
-        (Rendered::Waiting { used: uses(&["kv/b", "kv/more"]) }, false),
+        (Rendered::Failed { used: used.clone(), message: "no key".into(), by_program: false }, true),
+        (Rendered::Waiting { used: uses(&["kv/b", "kv/more"]), program: None }, false),
     ] {
         plan.on(Event::Changed(used.clone()), now);
         ready(&mut plan, 0, "kv/a", now);
@@ -380,7 +388,7 @@ fn the_end_of_a_run_waits_for_the_whole_group() {
     plan.start();
     render(&mut plan, 2, &["kv/a"], Written::Changed, now);
     ready(&mut plan, 0, "kv/a", now);
-    plan.on(Event::Rendered(1, Rendered::Waiting { used: uses(&["kv/b"]) }), now);
+    plan.on(Event::Rendered(1, Rendered::Waiting { used: uses(&["kv/b"]), program: None }), now);
     assert_eq!(plan.on(Event::PassDone, now), [Effect::Discard(vec![0])]);
     assert!(plan.on(Event::PassDone, now).iter().all(|effect| matches!(effect, Effect::Want(_))));
     assert!(!plan.is_rendered(0), "a member alone is not written");

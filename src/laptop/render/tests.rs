@@ -25,7 +25,8 @@ fn rendered(templates: &[&str], fixture: &str) -> Vec<Done> {
     let how = How { purpose: Purpose::Render, bare: &bare, flags: &flags, environment: &environment };
     let inputs = input::read(&given, how);
     let fixture = Fixture::parse(fixture, Path::new("f.yaml"), &[]).unwrap();
-    let world = World { env: fixture.env.clone(), files: fixture.files.clone(), clock: Clock::system() };
+    let (env, files, programs) = (fixture.env.clone(), fixture.files.clone(), fixture.programs.clone());
+    let world = World { env, files, programs, clock: Clock::system() };
     let mut source = Source::Fixture(Arc::new(fixture));
     let mut answers = Answers::default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

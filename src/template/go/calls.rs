@@ -38,6 +38,15 @@ pub enum Asks {
     Issue,
 }
 
+/// One place that runs a program (`plugin`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramCall {
+    /// The program's name as the template writes it; without quotation marks when it is written out.
+    pub program: String,
+    /// Line in the template's text, from 1.
+    pub line: usize,
+}
+
 /// A path as far as the text tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CalledPath {
@@ -56,19 +65,31 @@ pub enum CalledPath {
 
 /// All calls in the text, in its order.
 pub fn calls(trees: &Trees, text: &str) -> Vec<SecretCall> {
-    let mut walk = Walk { text, stack: Stack::here(), found: Vec::new() };
+    let mut found = walk(trees, text).found;
+    found.sort_by_key(|(pos, _)| *pos);
+    found.into_iter().map(|(_, call)| call).collect()
+}
+
+/// All programs that the text may run, in its order.
+pub fn programs(trees: &Trees, text: &str) -> Vec<ProgramCall> {
+    let mut programs = walk(trees, text).programs;
+    programs.sort_by_key(|(pos, _)| *pos);
+    programs.into_iter().map(|(_, call)| call).collect()
+}
+
+fn walk<'t>(trees: &Trees, text: &'t str) -> Walk<'t> {
+    let mut walk = Walk { text, stack: Stack::here(), found: Vec::new(), programs: Vec::new() };
     for tree in trees.values() {
         walk.list(&tree.body);
     }
-    let mut found = walk.found;
-    found.sort_by_key(|(pos, _)| *pos);
-    found.into_iter().map(|(_, call)| call).collect()
+    walk
 }
 
 struct Walk<'t> {
     text: &'t str,
     stack: Stack,
     found: Vec<(Pos, SecretCall)>,
+    programs: Vec<(Pos, ProgramCall)>,
 }
 
 impl Walk<'_> {
@@ -126,6 +147,9 @@ impl Walk<'_> {
             _ => Arg::Piped(command),
         }));
         let Some(path) = args.first() else { return };
+        if *name == "plugin" {
+            return self.add_program(*pos, path);
+        }
         let asks = match *name {
             "secret" if args.len() == 1 => Asks::Read,
             "secret" => Asks::Write,
@@ -138,6 +162,16 @@ impl Walk<'_> {
             None => CalledPath::Computed { source: path.source(), start: path.start() },
         };
         self.add(*pos, name, asks, path);
+    }
+
+    fn add_program(&mut self, pos: Pos, name: &Arg<'_>) {
+        let program = match name.literal() {
+            // The function answers with nothing then, and runs nothing.
+            Some(Value::String(name)) if name.as_bytes().is_empty() => return,
+            Some(Value::String(name)) => String::from_utf8_lossy(name.as_bytes()).into_owned(),
+            _ => name.source(),
+        };
+        self.programs.push((pos, ProgramCall { program, line: position(self.text, pos).0 }));
     }
 
     fn add(&mut self, pos: Pos, function: &'static str, asks: Asks, path: CalledPath) {
@@ -270,6 +304,17 @@ mod tests {
             found("{{ printf \"kv/%s\" \"a\" | secret }}"),
             ["1:25 Read computed (printf \"kv/%s\" \"a\") \"kv/\""]
         );
+    }
+
+    #[test]
+    fn programs_are_found_wherever_they_stand() {
+        let text = "{{ with secret \"kv/a\" }}{{ .Data | toJSON | plugin \"/bin/a\" \"x\" }}{{ end }}\n\
+                    {{ define \"t\" }}{{ if (plugin (env \"P\")) }}{{ end }}{{ end }}{{ plugin \"\" }}{{ \"b\" | plugin }}";
+        let trees =
+            parser::parse(text, ("", ""), &Registry::new(&[])).unwrap_or_else(|fault| panic!("{}", fault.go));
+        let found = programs(&trees, text);
+        let found: Vec<_> = found.iter().map(|call| (call.program.as_str(), call.line)).collect();
+        assert_eq!(found, [("/bin/a", 1), ("(env \"P\")", 2), ("b", 2)]);
     }
 
     #[test]

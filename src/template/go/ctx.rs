@@ -11,10 +11,10 @@ use super::{funcs::FuncError, meter::Meter, object::Object, parser::Trees, stack
 use crate::{
     secrets::request::{AuthId, SecretRequest},
     template::{
-        host::{FileEffect, Host},
+        host::{FileEffect, Host, Program},
         oddity::Oddity,
     },
-    vault::path::Namespace,
+    vault::{path::Namespace, value::Text},
 };
 
 /// Bytes that the functions of one render may produce together. A Vault answer holds 1 MB at most.
@@ -52,8 +52,10 @@ pub struct Ctx<'a> {
     pub used: BTreeSet<SecretRequest>,
     /// Requests without an answer yet.
     pub missing: BTreeSet<SecretRequest>,
-    /// Something else than a request is still missing (a plugin's output).
-    pub waiting: bool,
+    /// A program whose output is still missing (`plugin`).
+    pub program: Option<Program>,
+    /// What programs have printed.
+    pub printed: Vec<Text>,
     /// Files to write.
     pub effects: Vec<FileEffect>,
     /// Places that printed what no application expects, the first of each kind.
@@ -90,7 +92,8 @@ impl<'a> Ctx<'a> {
             settings,
             used: BTreeSet::new(),
             missing: BTreeSet::new(),
-            waiting: false,
+            program: None,
+            printed: Vec::new(),
             effects: Vec::new(),
             oddities: Vec::new(),
             text,

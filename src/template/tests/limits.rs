@@ -86,6 +86,16 @@ fn requests_are_bounded() {
 }
 
 #[test]
+fn programs_are_bounded() {
+    let fixture = Fixture::parse(r#"{"plugin": {"p": "x"}}"#).unwrap();
+    let text = "{{ range loop 100000 }}{{ plugin \"p\" \"x\" }}{{ end }}";
+    let template = Template::compile(&spec(), text, &mut no_partials).unwrap();
+    let error = FixtureHost::new(&fixture).settle(&template, &Identity::default()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+    assert!(error.message().contains("1,000 programs"), "{error}");
+}
+
+#[test]
 fn deep_expressions_end() {
     for count in [100, 1_000, 20_000] {
         let parens = format!("{{{{ {}1{} }}}}", "(".repeat(count), ")".repeat(count));

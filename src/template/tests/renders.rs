@@ -117,3 +117,31 @@ fn one_render_sees_one_secret_however_often_it_asks() {
     let text = "{{ $a := secret \"kv1/app\" }}{{ $b := secret \"kv1/app\" }}{{ eq $a $b }}";
     assert_eq!(rendered(text), "true");
 }
+
+#[test]
+fn a_program_ends_the_pass_until_its_output_is_there() {
+    let fixture = Fixture::parse(
+        r#"{"secret": {"kv/x": {"Data": {"v": "w"}}}, "plugin": {"which": " x \n", "tool a": "with a", "tool": "other"}}"#,
+    );
+    let fixture = fixture.unwrap();
+    let text = "{{ $path := plugin \"which\" \"\" \" \" }}{{ with secret (print \"kv/\" $path) }}{{ .Data.v }}{{ end }} \
+                {{ plugin \"tool\" \" a\" }} {{ plugin \"tool\" \"b\" }}{{ plugin \"\" \"never\" }}";
+    let template = Template::compile(&spec(), text, &mut no_partials).unwrap();
+    let mut host = FixtureHost::new(&fixture);
+    let first = template.render(&mut host, &Identity::default()).unwrap();
+    let program = first.program.as_ref().unwrap();
+    assert_eq!(
+        (program.name.as_str(), program.args.len()),
+        (Some("which"), 0),
+        "blank arguments are dropped"
+    );
+    assert!(
+        !first.is_complete() && first.used.is_empty(),
+        "nothing is asked for with an output that is none"
+    );
+    assert!(!format!("{program:?}").contains("which"), "arguments can hold secrets");
+    let last = host.settle(&template, &Identity::default()).unwrap();
+    assert_eq!(String::from_utf8_lossy(&last.bytes), "w with a other");
+    let error = render(&spec(), "{{ plugin \"id\" \"x\" }}").err().unwrap();
+    assert_eq!(error.message(), "error calling plugin: exec \"id\": `render` runs no programs");
+}

@@ -1,4 +1,4 @@
-//! Functions that ask the host: secrets, files, environment, programs; and those that reach into the render itself.
+//! Functions that ask the host: secrets, files, environment; and those that reach into the render itself.
 
 use std::{
     path::{Component, Path, PathBuf},
@@ -69,7 +69,6 @@ pub(super) const FUNCS: &[Func] = &[
         "a variable of the environment, or a default",
         |ctx, args| Ok(ctx.host.env(&args.lossy(0)).map_or_else(|| Value::String(args.text(1)), Value::text)),
     ),
-    Func::new("plugin", &[TEXT, TEXT], TEXT, "output of a program", plugin).variadic(),
     Func::new("executeTemplate", &[TEXT, Type::Any], TEXT, "output of a defined template", execute)
         .variadic(),
     Func::new("loop", &[Type::Any], Type::Channel, "numbers to range over", count).variadic(),
@@ -266,29 +265,6 @@ fn clean(path: &Path) -> PathBuf {
         }
     }
     out
-}
-
-fn plugin(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
-    let name = args.lossy(0).into_owned();
-    if name.is_empty() {
-        return Ok(Value::text(""));
-    }
-    let mut argv = vec![name.clone()];
-    argv.extend((1..args.len()).map(|at| args.lossy(at).trim().to_owned()).filter(|arg| !arg.is_empty()));
-    match ctx.host.plugin(&argv) {
-        None => {
-            ctx.waiting = true;
-            Ok(Value::text(""))
-        }
-        Some(Err(words)) => {
-            let name = quote::quote(name.as_bytes());
-            Err(FuncError::quoting(format!("exec {name}: {words}"), format!("exec {name} failed")))
-        }
-        Some(Ok(output)) => {
-            let text = String::from_utf8_lossy(output.as_bytes());
-            Ok(Value::text(text.trim()))
-        }
-    }
 }
 
 fn execute(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {

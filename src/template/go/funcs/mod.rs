@@ -17,6 +17,7 @@ mod math;
 mod merge;
 pub mod pairs;
 mod parse;
+mod program;
 mod registry;
 mod scratch;
 mod sockaddr;
@@ -106,6 +107,7 @@ static FAMILIES: &[&[Func]] = &[
     math::FUNCS,
     pairs::FUNCS,
     parse::FUNCS,
+    program::FUNCS,
     scratch::FUNCS,
     sockaddr::FUNCS,
     spew::FUNCS,

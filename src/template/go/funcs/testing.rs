@@ -11,7 +11,7 @@ use crate::{
     secrets::request::SecretRequest,
     template::{
         go::{ctx::Ctx, value::Value},
-        host::Host,
+        host::{Host, Program, ProgramFault},
     },
     vault::{secret::Secret, value::Text},
 };
@@ -48,7 +48,7 @@ impl Host for Nothing {
         Vec::new()
     }
 
-    fn plugin(&mut self, _: &[String]) -> Option<Result<Text, String>> {
+    fn plugin(&mut self, _: &Program) -> Option<Result<Text, ProgramFault>> {
         None
     }
 }
