@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::harness::{Pod, canary, each_server, eventually, on_dev, server::Server};
+use crate::harness::{
+    Pod, canary, each_server, eventually, http, on_dev,
+    server::{Server, unused_address},
+};
 
 const JOURNAL: &str = "a real server doesn't tell what it was asked";
 const FAULTS: &str = "a real server fails only when it wants to";
@@ -89,6 +92,81 @@ fn a_server_that_does_not_answer_holds_up_no_stop() {
         assert!(ended.err.contains("no time left to revoke"), "{}", ended.err);
         assert_eq!(server.asked("PUT", REVOKE).arrived().count(), 1);
         server.mend(held);
+    });
+}
+
+#[test]
+fn who_asks_to_stop_for_the_second_time_waits_for_no_revocation() {
+    on_dev(FAULTS, |server| {
+        let pod = pod(server);
+        let mut run = pod.sidecar().start();
+        run.prints("all templates are rendered");
+        let held = server.fault(&json!({"path": REVOKE, "hold": true}));
+        run.signal(nix::sys::signal::Signal::SIGTERM);
+        server.holds(held, 1);
+        run.signal(nix::sys::signal::Signal::SIGINT);
+        let ended = run.wait().expect(1);
+        assert!(ended.err.contains("asked to stop for the second time"), "{}", ended.err);
+        assert!(!ended.err.contains("no time left"), "it waited all the same: {}", ended.err);
+        server.mend(held);
+    });
+}
+
+#[test]
+fn all_living_tokens_of_a_run_are_revoked_at_its_end() {
+    each_server(|server| {
+        let pod = pod(server);
+        server.jwt_method();
+        let jwt = |number: usize| pod.write("jwt", &server.jwt(&json!({"lifetime": 600 + number})));
+        let config = format!(
+            "vault {{ address = \"{}\" }}\nauto_auth {{\n  enable_reauth_on_new_credentials = true\n  method \"jwt\" \
+             {{ config {{\n    path = \"{}\"\n    role = \"app\"\n    jwt_read_period = \"100ms\"\n  }} }}\n  \
+             sink \"file\" {{ config {{ path = \"{}\" }} }}\n}}\ndecant {{ revoke_on_exit = true }}\n{}",
+            server.url(),
+            jwt(0),
+            pod.text("token"),
+            pod.template("v", "{{ with secret \"secret/data/app\" }}{{ .Data.data.v }}{{ end }}", "")
+        );
+        let agent = pod.agent(&config).start();
+        let mut tokens: Vec<String> = Vec::new();
+        for _ in 0..3 {
+            let token = eventually("another token", || {
+                let token = std::fs::read_to_string(pod.path("token")).ok()?;
+                (!token.is_empty() && !tokens.contains(&token)).then_some(token)
+            });
+            canary::remember(&token);
+            tokens.push(token);
+            // What was read is removed; a file that is there again is another login.
+            jwt(tokens.len());
+        }
+        let lives = |token: &String| {
+            server.call("GET", "/v1/auth/token/lookup-self", Some(token), None).status == 200
+        };
+        assert!(tokens.iter().all(lives), "none of them has ended yet");
+        agent.stop().expect(0);
+        assert!(!tokens.iter().any(lives), "one lives on");
+    });
+}
+
+#[test]
+fn a_quit_revokes_the_token_as_a_signal_does() {
+    each_server(|server| {
+        let pod = pod(server);
+        let port = unused_address();
+        let config = format!(
+            "decant {{ revoke_on_exit = true }}\nlistener \"tcp\" {{\n  address = \"{port}\"\n  tls_disable = true\n  \
+             agent_api {{ enable_quit = true }}\n}}\n{}{}",
+            pod.login(server, "app"),
+            pod.template("v", "{{ with secret \"secret/data/app\" }}{{ .Data.data.v }}{{ end }}", "")
+        );
+        let mut agent = pod.agent(&config).start();
+        agent.prints("all templates are rendered");
+        let token = eventually("a token", || std::fs::read_to_string(pod.path("token")).ok());
+        canary::remember(&token);
+        let quit = http::call(&port, "POST", "/agent/v1/quit", None, None).expect("an answer");
+        assert_eq!(quit.status, 200);
+        agent.wait().expect(0);
+        assert_eq!(server.call("GET", "/v1/auth/token/lookup-self", Some(&token), None).status, 403);
     });
 }
 

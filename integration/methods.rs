@@ -34,19 +34,11 @@ fn ready(server: &Server) -> (Pod, String) {
     (Pod::at(server), password)
 }
 
-fn jwt_method(server: &Server) {
-    server.ok("POST", "sys/auth/jwt", &json!({"type": "jwt"}));
-    server.ok("POST", "auth/jwt/config", &json!({"jwt_validation_pubkeys": [server.signing_key()]}));
-    let role = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": "vault",
-        "bound_claims": {"/kubernetes.io/namespace": "default"}, "token_policies": "app"});
-    server.ok("POST", "auth/jwt/role/app", &role);
-}
-
 #[test]
 fn a_jwt_from_a_file_logs_in_and_the_file_goes() {
     each_server(|server| {
         let (pod, password) = ready(server);
-        jwt_method(server);
+        server.jwt_method();
         let jwt = pod.write("jwt", &server.jwt(&json!({})));
         let lines = format!("path = \"{jwt}\"\nrole = \"app\"");
         pod.agent(&once(&pod, &server.url(), "jwt", &lines)).finish().expect(0);
@@ -59,7 +51,7 @@ fn a_jwt_from_a_file_logs_in_and_the_file_goes() {
 fn a_jwt_that_the_role_refuses_says_why() {
     each_server(|server| {
         let (pod, _) = ready(server);
-        jwt_method(server);
+        server.jwt_method();
         let jwt = pod.write("jwt", &server.jwt(&json!({"namespace": "elsewhere"})));
         let lines = format!("path = \"{jwt}\"\nrole = \"app\"\nremove_jwt_after_reading = false");
         let config = once(&pod, &server.url(), "jwt", &lines);

@@ -166,6 +166,15 @@ impl Server {
         answer["public_key"].as_str().expect("a key").to_owned()
     }
 
+    /// Sets up the method `jwt` for the JWTs of [`Server::jwt`], with the role `app`.
+    pub fn jwt_method(&self) {
+        self.ok("POST", "sys/auth/jwt", &json!({"type": "jwt"}));
+        self.ok("POST", "auth/jwt/config", &json!({"jwt_validation_pubkeys": [self.signing_key()]}));
+        let role = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": "vault",
+            "bound_claims": {"/kubernetes.io/namespace": "default"}, "token_policies": "app"});
+        self.ok("POST", "auth/jwt/role/app", &role);
+    }
+
     /// A write of root, path below `/v1/`, whose answer is wrapped for a minute: the wrapping token.
     pub fn wrapped(&self, path: &str, body: &Value) -> String {
         let line = ("POST", format!("/v1/{path}"));

@@ -3,6 +3,7 @@
 pub mod announce;
 pub mod build;
 mod certificates;
+mod ending;
 pub mod endpoints;
 pub mod environment;
 pub mod event;

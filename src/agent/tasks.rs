@@ -6,19 +6,12 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    announce::announce,
-    build::Parts,
-    endpoints::Servers,
-    event::Signal,
-    handover::{End, Place},
-    outcome::Outcome,
-    programs::Programs,
-    readiness::Readiness,
-    reconcile::Reconcile,
-    report::Reporter,
+    announce::announce, build::Parts, ending::Rest, endpoints::Servers, event::Signal, handover::Place,
+    outcome::Outcome, programs::Programs, readiness::Readiness, reconcile::Reconcile, report::Reporter,
     revoke,
 };
 use crate::{
@@ -39,12 +32,17 @@ use crate::{
     watch::Watch,
 };
 
+/// Why a run ended that was asked to stop for the second time.
+const HURRIED: &str = "stopped before everything was put in order";
+
 /// Runs until the end and cleans up; `reload` is called at each SIGHUP. Needs a current-thread runtime with I/O and
 /// time.
 pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Outcome {
-    let mut tasks = JoinSet::new();
+    let (mut tasks, mut logins, mut watchers) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
     let (signals, queue) = mpsc::channel(16);
-    if let Err(trouble) = follow_signals(&mut tasks, signals.clone(), parts.service_manager.clone(), reload) {
+    let hurry = CancellationToken::new();
+    let heard = (signals.clone(), hurry.clone());
+    if let Err(trouble) = follow_signals(&mut watchers, heard, parts.service_manager.clone(), reload) {
         return Outcome::Internal(format!("can't follow signals: {trouble}"));
     }
     let pid_file = parts.pid_file.take();
@@ -53,12 +51,13 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
         Some(Contents { token, answers, .. }) => (Some(token), answers),
         None => (None, Vec::new()),
     };
-    let handle = log_in(&mut tasks, &mut parts, kept, &signals);
+    let revoke = revoke::asked_for(&parts.config);
+    let handle = log_in((&mut logins, &mut tasks), &mut parts, (kept, revoke), &signals);
     let token = handle
         .as_ref()
         .map_or_else(|| watch::channel(TokenState::default()).1, |handle| handle.token.clone());
     let store_handle = keep_secrets(&mut tasks, &parts, &token, answers);
-    let ending =
+    let handover =
         place.map(|place| place.keep(&mut tasks, parts.clock, token.clone(), store_handle.inventory.clone()));
     // The store is asked once more when the loop in front of it is over.
     let store_stays = store_handle.wants.clone();
@@ -67,7 +66,6 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
         tasks.spawn(heal(handle, store_handle.heal));
     }
     announce(&parts.config, &parts.broken);
-    let revoke = revoke::asked_for(&parts.config);
     let (service_manager, gate) = (parts.service_manager.clone(), parts.gate.clone());
     let (servers, asks) = Servers::start(&mut parts, &signals);
     let readiness = Readiness::start(parts.clock, service_manager.clone(), &parts.config.status);
@@ -91,25 +89,23 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
     };
     let outcome = tokio::select! {
         outcome = reconcile.run() => outcome,
-        outcome = a_panic_of(&mut tasks) => outcome,
+        outcome = a_panic_of_any([&mut tasks, &mut logins, &mut watchers]) => outcome,
     };
-    service_manager.notify(State::Stopping);
-    servers.drain().await;
-    let start = parts.clock.now();
-    if let Some(handle) = handle.filter(|_| revoke) {
-        revoke::no_login_under_way(handle).await;
-    }
-    let lives_on = match ending {
-        Some(ending) => ending.with(end(&outcome, revoke)).await,
-        None => false,
+    let rest = Rest {
+        service_manager,
+        servers,
+        revoke: handle.filter(|_| revoke),
+        logins,
+        handover,
+        store_stays,
+        tasks,
+        gate,
+        clock: parts.clock,
     };
-    drop(store_stays);
-    tasks.shutdown().await;
-    if revoke && !lives_on && !matches!(outcome, Outcome::Done { .. }) {
-        revoke::own_token(&gate, &token, start).await;
-    }
-    drop((pid_file, signals));
-    outcome
+    // Whoever asks to stop a second time doesn't want to wait for any of that.
+    let in_order = hurry.run_until_cancelled(rest.put_in_order(&outcome)).await.is_some();
+    drop((watchers, pid_file, signals));
+    if in_order { outcome } else { Outcome::Internal(HURRIED.into()) }
 }
 
 /// The store, with what was handed over.
@@ -136,24 +132,18 @@ async fn heal(handle: Handle, mut wishes: mpsc::Receiver<Heal>) {
     }
 }
 
-/// A run that was stopped has no next one that would need its token: whoever stops a pod makes a new one. One that
-/// failed is started again, and one that is done is followed by the sidecar.
-const fn end(outcome: &Outcome, revoke: bool) -> End {
-    if revoke && matches!(outcome, Outcome::Stopped) { End::Remove } else { End::Keep }
-}
-
 /// Auto-auth and the sinks, when there is something to log in with.
 fn log_in(
-    tasks: &mut JoinSet<()>,
+    (logins, tasks): (&mut JoinSet<()>, &mut JoinSet<()>),
     parts: &mut Parts,
-    kept: Option<KeptToken>,
+    (kept, revoke): (Option<KeptToken>, bool),
     signals: &mpsc::Sender<Signal>,
 ) -> Option<Handle> {
     let config = parts.config.auto_auth.as_ref()?;
     let (auto_auth, handle) = AutoAuth::new(config, parts.gate.clone(), parts.clock, Chance::system());
     let gave_up = signals.clone();
-    tasks.spawn(async move {
-        let trouble = auto_auth.begin_with(kept).run().await;
+    logins.spawn(async move {
+        let trouble = auto_auth.begin_with(kept).keeping_superseded(revoke).run().await;
         let _ = gave_up.send(Signal::AuthFailed(chain(&trouble))).await;
     });
     if let Some((sinks, mut written)) = parts.sinks.take() {
@@ -171,7 +161,7 @@ fn log_in(
 
 fn follow_signals(
     tasks: &mut JoinSet<()>,
-    queue: mpsc::Sender<Signal>,
+    (queue, hurry): (mpsc::Sender<Signal>, CancellationToken),
     service_manager: Arc<ServiceManager>,
     mut reload: impl FnMut() + Send + 'static,
 ) -> std::io::Result<()> {
@@ -185,8 +175,8 @@ fn follow_signals(
                 }
                 Request::StopNow(signal) => {
                     warn!(target: "agent", %signal, "asked to stop for the second time, ending at once");
-                    let _ =
-                        queue.send(Signal::Broken("stopped before everything was put in order".into())).await;
+                    hurry.cancel();
+                    let _ = queue.try_send(Signal::Broken(HURRIED.into()));
                 }
                 Request::Reload => {
                     service_manager.notify(State::Reloading);
@@ -204,6 +194,14 @@ fn follow_signals(
         });
     }
     Ok(())
+}
+
+async fn a_panic_of_any([a, b, c]: [&mut JoinSet<()>; 3]) -> Outcome {
+    tokio::select! {
+        outcome = a_panic_of(a) => outcome,
+        outcome = a_panic_of(b) => outcome,
+        outcome = a_panic_of(c) => outcome,
+    }
 }
 
 /// Tasks may end; one that panics ends the run, since nobody else would do its work.

@@ -7,6 +7,7 @@ mod machine;
 mod news;
 mod renew;
 mod server;
+mod superseded;
 mod unwrap;
 
 use std::{
@@ -27,6 +28,7 @@ use self::{
 pub use self::{
     error::{AutoAuthError, LoginError},
     server::Server,
+    superseded::Superseded,
 };
 use super::{
     AuthId, Handle, Login, Progress, TokenState, Trouble,
@@ -88,6 +90,8 @@ pub struct AutoAuth<S: Server> {
     refused: bool,
     /// What an earlier run left, until it is judged.
     kept: Option<KeptToken>,
+    keeps_superseded: bool,
+    superseded: watch::Sender<Superseded>,
 }
 
 impl<S: Server> AutoAuth<S> {
@@ -105,6 +109,7 @@ impl<S: Server> AutoAuth<S> {
         let (publish, token) = watch::channel(state);
         let (progress, progress_out) = watch::channel(Progress::default());
         let (under_way, logging_in) = watch::channel(false);
+        let (superseded, superseded_out) = watch::channel(Superseded::new());
         // A few kinds of news, and one of each says all.
         let (sender, events) = mpsc::channel(8);
         let login = Method::new(method);
@@ -124,8 +129,11 @@ impl<S: Server> AutoAuth<S> {
             empty_handed: 0,
             refused: false,
             kept: None,
+            keeps_superseded: false,
+            superseded,
         };
-        (task, Handle { token, progress: progress_out, logging_in, events: sender })
+        let (progress, superseded) = (progress_out, superseded_out);
+        (task, Handle { token, progress, superseded, logging_in, events: sender })
     }
 
     /// Logs in, renews, logs in again, until it is dropped.
@@ -319,6 +327,7 @@ impl<S: Server> AutoAuth<S> {
             policies,
             wrapped,
         };
+        self.supersede(&login);
         self.publish.send_modify(|state| state.login = Some(Arc::new(login)));
         self.progress.send_modify(|progress| {
             progress.logins += 1;

@@ -140,6 +140,8 @@ pub struct Handle {
     pub token: watch::Receiver<TokenState>,
     /// How logging in goes.
     pub progress: watch::Receiver<Progress>,
+    /// Tokens of earlier logins that may still live, if they are kept.
+    pub superseded: watch::Receiver<auto_auth::Superseded>,
     logging_in: watch::Receiver<bool>,
     events: mpsc::Sender<auto_auth::Event>,
 }

@@ -497,6 +497,34 @@ async fn a_new_jwt_is_taken_at_once_and_used_when_its_time_has_come() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tokens_that_later_logins_replaced_are_kept_while_they_live_and_never_many() {
+    for (keep, ttl, most, last) in
+        [(true, 3600, 32, "hvs.38"), (true, 20, 20, "hvs.38"), (false, 3600, 0, "")]
+    {
+        CLOCK.set(None);
+        let server = Fake::new((0..40).map(|number| auth(&format!("hvs.{number}"), ttl, false)));
+        let mut pod = pod();
+        pod.config.reauth_on_new_credentials = true;
+        let (task, handle) = pod.start(&server);
+        let story = async {
+            for _ in 0..39 {
+                sleep(Duration::from_secs(1)).await;
+                handle.new_credentials();
+            }
+            sleep(Duration::from_secs(1)).await;
+        };
+        tokio::select! {
+            _ = task.keeping_superseded(keep).run() => panic!("it ended"),
+            () = story => {}
+        }
+        let kept = handle.superseded.borrow().clone();
+        assert_eq!(handle.token.borrow().token().unwrap().expose(), "hvs.39");
+        assert!((most.max(1) - 1..=most).contains(&kept.len()), "{} of {most}", kept.len());
+        assert_eq!(kept.last().map_or("", |login| login.token.expose()), last);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_jwt_after_a_refusal_is_not_kept_waiting() {
     let refused = || status(400, "error validating token");
     let script = (0..6).map(|_| refused()).chain([auth("hvs.one", 3600, true)]);
