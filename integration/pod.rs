@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::harness::{Pod, canary, each_server, on_dev, server::Server};
+use crate::harness::{
+    Pod, canary, each_server, http, on_dev,
+    server::{Server, unused_address},
+};
 
 const PASSWORD: &str = "{{ with secret \"secret/data/app\" }}{{ .Data.data.password }}{{ end }}";
 
@@ -271,6 +274,27 @@ fn a_deadline_that_passes_ends_init_with_5() {
         let ended = pod.init().finish().expect(5);
         assert!(ended.all().contains("deadline"), "{}", ended.all());
         assert!(ended.all().contains("secret/data/app"), "names what is awaited: {}", ended.all());
+    });
+}
+
+#[test]
+fn an_annotation_lets_a_request_end_the_sidecar_as_behind_an_injector() {
+    each_server(|server| {
+        let (mut pod, password) = ready(server);
+        let address = unused_address();
+        let port = address.rsplit(':').next().expect("a port");
+        let quit = || http::call(&address, "POST", "/agent/v1/quit", None, None);
+        pod.annotate("agent-inject-template-env", PASSWORD).annotate("agent-cache-listener-port", port);
+        let sidecar = pod.sidecar().start();
+        pod.becomes("env", &password);
+        assert!(quit().is_err(), "a port alone opens nothing");
+        sidecar.stop().expect(0);
+        pod.annotate("agent-enable-quit", "true");
+        let mut sidecar = pod.sidecar().start();
+        sidecar.prints("the listener takes requests to quit");
+        assert_eq!(quit().expect("an answer").status, 200);
+        let ended = sidecar.wait().expect(0);
+        assert!(!ended.all().contains("without effect in this version"), "{}", ended.all());
     });
 }
 

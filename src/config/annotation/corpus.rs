@@ -52,8 +52,6 @@ const REFUSED_BY_INJECTORS_ONLY: &[(&str, &str)] = &[
     ("quantity-bad-unused", "resources of containers"),
     ("bad-agent-pre-populate", "which containers there are; a warning here"),
     ("bad-grace-5", "the preStop hook; a warning here"),
-    ("bad-agent-enable-quit", "not acted on yet; a warning here"),
-    ("ob-bad-bool", "not acted on yet; a warning here"),
 ];
 
 /// Settings of the injector that stand for absent annotations.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Note, Notes, method, table, value, value::Kind};
 use crate::{
     config::{
-        raw::{Raw, RawMethod, Said},
+        raw::{Raw, RawListener, RawMethod, Said},
         units,
     },
     origin::Sourced,
@@ -71,6 +71,17 @@ const PLACES: &[(&str, Into)] = &[
     ),
     ("agent-revoke-on-shutdown", Into::Bool(|raw, said| raw.own.revoke_on_exit = Some(said))),
     (
+        "agent-enable-quit",
+        Into::Bool(|raw, said| to_listener(raw, said, |listener| &mut listener.enable_quit)),
+    ),
+    (
+        "agent-cache-listener-port",
+        Into::Text(|raw, said| {
+            let address = Sourced::new(format!("127.0.0.1:{}", said.value), said.origin);
+            to_listener(raw, address, |listener| &mut listener.address);
+        }),
+    ),
+    (
         "template-config-exit-on-retry-failure",
         Into::Bool(|raw, said| raw.template_config.exit_on_retry_failure = Some(said)),
     ),
@@ -91,6 +102,24 @@ const PLACES: &[(&str, Into)] = &[
 fn to_method<T>(raw: &mut Raw, said: Sourced<T>, field: fn(&mut RawMethod) -> &mut Said<T>) {
     let origin = said.origin.clone();
     *field(method(raw, origin)) = Some(said);
+}
+
+/// To the one listener that annotations can ask for, made when nothing has been said about it yet. It only matters if
+/// it may be asked to quit.
+fn to_listener<T>(raw: &mut Raw, said: Sourced<T>, field: fn(&mut RawListener) -> &mut Said<T>) {
+    let listeners = &mut raw.idle.listeners;
+    if listeners.is_empty() {
+        let origin = said.origin.clone();
+        listeners.push(RawListener {
+            kind: Some(Sourced::new("tcp".to_owned(), origin.clone())),
+            address: None,
+            role: None,
+            tls_disable: Some(Sourced::new(true, origin.clone())),
+            enable_quit: None,
+            origin,
+        });
+    }
+    *field(&mut listeners[0]) = Some(said);
 }
 
 /// Reads all of them, and the settings of the login method.

@@ -220,6 +220,10 @@ pub const TABLE: &[Entry] = &[
         "Revoke the token at the end. With an injector by a preStop hook; without one by the program itself."),
     row("agent-revoke-grace", Kind::Uint, ("`5`", "preStop hook"), (Group::Stop, Standalone::Moot),
         "Seconds that the preStop hook waits first; nothing to wait for when the program revokes by itself."),
+    row("agent-enable-quit", Kind::Bool, ("`false`", "`listener.agent_api.enable_quit`"), (Group::Stop, Standalone::Acts),
+        "Let `POST /agent/v1/quit` at 127.0.0.1:8200 stop the program; whoever shares the pod's network may send it."),
+    row("agent-cache-listener-port", Kind::Text, ("`8200`", "`listener.address`"), (Group::Stop, Standalone::Acts),
+        "Another port for that. With an injector also that of the caching proxy."),
 
     row("agent-request-namespace", Kind::Text, ("", "admission request"), POD, "Namespace of the admission request."),
     row("agent-inject-containers", Kind::List, ("all", "containers"), POD, "App containers that get the secret volumes."),
@@ -248,9 +252,7 @@ pub const TABLE: &[Entry] = &[
 
     row("agent-cache-enable", Kind::Bool, ("`false`", "`cache`, `listener`"), LISTENER, "Serve a caching proxy to the app."),
     row("agent-cache-use-auto-auth-token", Kind::Text, ("`true`", "`cache.use_auto_auth_token`"), LISTENER, "Whether proxied requests get the agent's token: `true`, `false`, `force`."),
-    row("agent-cache-listener-port", Kind::Text, ("`8200`", "`listener.address`"), LISTENER, "Port of the proxy on 127.0.0.1."),
     row("agent-cache-exit-on-err", Kind::Bool, ("`false`", "`cache.persist.exit_on_err`"), LISTENER, "End when the persisted cache can't be read."),
-    row("agent-enable-quit", Kind::Bool, ("`false`", "`listener.agent_api.enable_quit`"), LISTENER, "Let `POST /agent/v1/quit` stop the agent."),
     row("agent-telemetry-", Kind::Json, ("", "`telemetry.<name>`"), LISTENER, "A telemetry setting; each `-` of the name becomes `_`."),
 ];
 

@@ -501,14 +501,14 @@ fn warning_for_odd_but_usable_values() {
 
 #[test]
 fn warning_for_a_wrong_value_that_does_no_harm_here() {
-    assert_snapshot!(warnings(&[("agent-run-as-user", "root"), ("agent-enable-quit", "on")]), @r#"
-    annotation vault.hashicorp.com/agent-enable-quit: the value "on" is not right
+    assert_snapshot!(warnings(&[("agent-run-as-user", "root"), ("agent-cache-enable", "on")]), @r#"
+    annotation vault.hashicorp.com/agent-cache-enable: the value "on" is not right
       expected: true or false (also 1, t, T, TRUE, True, 0, f, F, FALSE, False), without blanks
     annotation vault.hashicorp.com/agent-run-as-user: the value "root" is not right
       expected: a whole number, for instance 10
     ignored, because only the pod's own specification can do it: vault.hashicorp.com/agent-run-as-user
       hint: without an injector write containers, volumes and limits into the pod
-    accepted, but without effect in this version: vault.hashicorp.com/agent-enable-quit
+    accepted, but without effect in this version: vault.hashicorp.com/agent-cache-enable
     "#);
 }
 
