@@ -11,10 +11,11 @@ use super::{hcl, merge, raw::Raw, stanza};
 use crate::{origin::Origin, problem::Problem};
 
 /// Reads every file, and every `.hcl` and `.json` file of every folder (by name, not deeper), and merges them in this
-/// order.
+/// order. Values that can't be read are in [`Raw::unreadable`].
 ///
 /// # Errors
-/// Everything wrong in any of them, warnings included, since a warning often explains an error.
+/// A file that can't be read as a whole; then everything wrong in any of them, warnings included, since a warning
+/// often explains an error.
 pub fn load(paths: &[PathBuf]) -> Result<Raw, Vec<Problem>> {
     let mut merged = Raw::default();
     let mut problems = Vec::new();
@@ -34,7 +35,10 @@ pub fn load(paths: &[PathBuf]) -> Result<Raw, Vec<Problem>> {
         }
         for file in files {
             match load_file(&file) {
-                Ok(raw) => merged = merge::files(merged, raw),
+                Ok(raw) => {
+                    problems.extend(raw.unreadable.problems.iter().cloned());
+                    merged = merge::files(merged, raw);
+                }
                 Err(more) => {
                     problems.extend(more);
                     failed = true;
@@ -78,7 +82,7 @@ fn load_file(path: &Path) -> Result<Raw, Vec<Problem>> {
     let file: Arc<Path> = path.into();
     let bytes = read(path).map_err(|error| vec![cannot_read(path, &error)])?;
     let body = hcl::parse(&bytes).map_err(|error| vec![error.problem(&file)])?;
-    let mut raw = stanza::read(&body, &file)?;
+    let mut raw = stanza::read(&body, &file);
     if body.items.is_empty() {
         raw.warnings.push(Problem::warning("the file says nothing").at(whole(path)));
     }

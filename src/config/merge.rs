@@ -1,6 +1,6 @@
 //! Several sources to one: files after files, and a stronger source over a weaker one.
 
-use super::raw::{Raw, RawIdle, RawLog, RawOwn, RawTemplateConfig, RawVault, Said};
+use super::raw::{Raw, RawIdle, RawLog, RawOwn, RawTemplateConfig, RawVault, Said, Unreadable};
 
 /// What two files say together, by the rules of the original: a later stanza replaces an earlier one as a whole,
 /// lists grow, `exit_after_auth` stays true once it is, later texts that are not empty win.
@@ -29,6 +29,7 @@ pub fn files(earlier: Raw, later: Raw) -> Raw {
         disable_idle_connections: union(earlier.disable_idle_connections, later.disable_idle_connections),
         disable_keep_alives: union(earlier.disable_keep_alives, later.disable_keep_alives),
         warnings: joined(earlier.warnings, later.warnings),
+        unreadable: unreadable(earlier.unreadable, later.unreadable),
     }
 }
 
@@ -49,6 +50,7 @@ pub fn overlay(weaker: Raw, stronger: Raw) -> Raw {
         disable_idle_connections: stronger.disable_idle_connections.or(weaker.disable_idle_connections),
         disable_keep_alives: stronger.disable_keep_alives.or(weaker.disable_keep_alives),
         warnings: joined(weaker.warnings, stronger.warnings),
+        unreadable: unreadable(weaker.unreadable, stronger.unreadable),
     }
 }
 
@@ -66,6 +68,13 @@ fn union(earlier: Said<Vec<String>>, later: Said<Vec<String>>) -> Said<Vec<Strin
 fn joined<T>(mut first: Vec<T>, second: Vec<T>) -> Vec<T> {
     first.extend(second);
     first
+}
+
+fn unreadable(first: Unreadable, second: Unreadable) -> Unreadable {
+    Unreadable {
+        problems: joined(first.problems, second.problems),
+        stanzas: joined(first.stanzas, second.stanzas),
+    }
 }
 
 /// The later text, unless it is empty.
@@ -159,7 +168,7 @@ mod tests {
     };
 
     fn raw(text: &str) -> Raw {
-        stanza::read(&hcl::parse(text.as_bytes()).unwrap(), &Path::new("a.hcl").into()).unwrap()
+        stanza::read(&hcl::parse(text.as_bytes()).unwrap(), &Path::new("a.hcl").into())
     }
 
     fn value<T>(said: Said<T>) -> Option<T> {

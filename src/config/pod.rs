@@ -103,8 +103,8 @@ fn make(
     if idle {
         stand_in_for_templates(&mut raw);
     }
-    if source == Source::Whole {
-        problems.extend(incomplete);
+    if source == Source::Whole && !raw.unreadable.lacks_stanza() {
+        problems.extend(incomplete.filter(|_| !method_is_torn(&raw)));
         problems.extend(idle.then(nothing));
     }
     match resolve_all(raw, flags, environment) {
@@ -121,6 +121,12 @@ fn make(
             Err(problems)
         }
     }
+}
+
+/// Whether the login method has settings that can't be read; its role may be one of them.
+fn method_is_torn(raw: &Raw) -> bool {
+    let method = raw.auto_auth.as_ref().and_then(|login| login.method.as_ref());
+    method.is_some_and(|method| raw.unreadable.tore(&method.origin))
 }
 
 /// The missing role is known already; the other checks go on and shall not find it once more.
@@ -172,7 +178,7 @@ mod tests {
         let annotations =
             said.iter().map(|(name, value)| (format!("vault.hashicorp.com/{name}"), *value)).collect();
         let files = hcl::parse(file.as_bytes()).unwrap();
-        let files = stanza::read(&files, &Path::new("/c.hcl").into()).unwrap();
+        let files = stanza::read(&files, &Path::new("/c.hcl").into());
         resolve(&annotations, files, flags, environment)
             .map_err(|problems| list("the configuration can't be used", &problems))
     }

@@ -47,6 +47,29 @@ pub struct Raw {
     pub disable_keep_alives: Said<Vec<String>>,
     /// What was odd but usable.
     pub warnings: Vec<Problem>,
+    /// What can't be used, to be told together with what is wrong besides.
+    pub unreadable: Unreadable,
+}
+
+/// Values that can't be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Unreadable {
+    /// What is wrong with each.
+    pub problems: Vec<Problem>,
+    /// The stanzas they stand in: what one of these seems to lack may have been meant by such a value.
+    pub stanzas: Vec<Origin>,
+}
+
+impl Unreadable {
+    /// Whether the stanza at this place holds such a value.
+    pub fn tore(&self, stanza: &Origin) -> bool {
+        self.stanzas.contains(stanza)
+    }
+
+    /// Whether a stanza itself can't be read, so that any may be missed. A file as a whole has line 0.
+    pub fn lacks_stanza(&self) -> bool {
+        self.stanzas.iter().any(|stanza| matches!(stanza, Origin::File { line: 0, .. }))
+    }
 }
 
 /// The server, and the client that speaks to it.

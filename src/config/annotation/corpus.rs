@@ -203,7 +203,7 @@ fn command(form: &CommandForm) -> String {
 fn theirs(case: &Case, config: &Value) -> Form {
     let file: Arc<Path> = PathBuf::from("config.json").into();
     let body = hcl::parse(&serde_json::to_vec(config).unwrap()).unwrap();
-    let mut form = Form::of(&stanza::read(&body, &file).unwrap());
+    let mut form = Form::of(&stanza::read(&body, &file));
     // The injector always names the token file, from the pod's mounts; ours is the default of the method.
     if case.annotations.get(&format!("{VAULT}auth-config-token-path")).is_none() {
         form.settings.remove("method.config.token_path");

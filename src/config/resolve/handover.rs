@@ -62,7 +62,7 @@ mod tests {
             "auto_auth {{ method \"kubernetes\" {{ {method} config {{ role = \"r\" token_path = \"/jwt\" }} }}\n\
              sink \"file\" {{ config {{ path = \"/t\" }} }} }}\n{more}"
         );
-        let raw = stanza::read(&hcl::parse(text.as_bytes()).unwrap(), &Path::new("/c.hcl").into()).unwrap();
+        let raw = stanza::read(&hcl::parse(text.as_bytes()).unwrap(), &Path::new("/c.hcl").into());
         all(raw, Raw::default(), &Environment::from(environment)).unwrap()
     }
 

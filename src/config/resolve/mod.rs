@@ -33,7 +33,10 @@ pub fn resolve(said: Raw, flags: Raw, environment: &Environment) -> Result<Confi
         Raw::default()
     });
     let raw = merge::overlay(merge::overlay(said, variables), flags);
-    cross::check(&raw, &mut findings);
+    // A stanza that can't be read at all is missed in all of these.
+    if !raw.unreadable.lacks_stanza() {
+        cross::check(&raw, &mut findings);
+    }
     settle(raw, environment, findings)
 }
 
@@ -81,12 +84,15 @@ fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Result
         quit: listener::resolve(&raw.idle.listeners, &mut findings),
         warnings: Vec::new(),
     };
+    let is_sure = |problem: &Problem| !problem.origin.as_ref().is_some_and(|at| raw.unreadable.tore(at));
     let mut warnings = raw.warnings;
-    warnings.append(&mut findings.warnings);
-    if findings.errors.is_empty() {
+    warnings.extend(findings.warnings.into_iter().filter(is_sure));
+    let mut errors: Vec<Problem> = findings.errors.into_iter().filter(is_sure).collect();
+    errors.splice(..0, raw.unreadable.problems);
+    if errors.is_empty() {
         return Ok(Config { warnings, ..config });
     }
-    warnings.append(&mut findings.errors);
+    warnings.extend(errors);
     Err(warnings)
 }
 

@@ -18,7 +18,7 @@ const LOGIN: &str = r#"auto_auth {
 fn resolved(text: &str, environment: &Environment) -> Result<Config, Vec<Problem>> {
     let file = Path::new("agent.hcl").into();
     let body = hcl::parse(text.as_bytes()).map_err(|error| vec![error.problem(&file)])?;
-    resolve(stanza::read(&body, &file)?, Raw::default(), environment)
+    resolve(stanza::read(&body, &file), Raw::default(), environment)
 }
 
 fn config(text: &str) -> Config {
@@ -121,6 +121,15 @@ const WRONG: &[(&str, &str)] = &[
         "values of the wrong kind",
         "exit_after_auth = \"si\"\npid_file = [\"/pid\"]\ntemplate_config {\n  static_secret_render_interval = \"5 minutes\"\n  max_connections_per_host = \"many\"\n}\nvault = \"https://v\"\n",
     ),
+    (
+        "a wrong value, and a method that is missing",
+        "exit_after_auth = \"maybe\"\nauto_auth {\n  sink \"file\" { config { path = \"/t\" } }\n}\ntemplate {\n  contents = \"x\"\n}\n",
+    ),
+    (
+        "what can't be read is not missed as well",
+        "auto_auth {\n  method \"kubernetes\" { config { role = [\"r\"] } }\n  sink \"file\" { config { path = [] } }\n}\ntemplate {\n  contents = {}\n  destination = \"/x\"\n}\n",
+    ),
+    ("a stanza that can't be read is not missed as well", "auto_auth = \"kubernetes\"\nlog_level = \"verbose\"\n"),
     ("address without scheme", "vault {\n  address = \"vault.example:8200\"\n}\n"),
     (
         "address with another scheme",
@@ -531,7 +540,7 @@ fn the_environment_counts_before_the_file_and_flags_before_both() {
     assert_eq!(config.vault.address_origin.to_string(), "environment variable VAULT_ADDR");
     assert_eq!(config.vault.tls.ca_cert.as_deref(), Some(Path::new("/file")));
     let file = Path::new("agent.hcl").into();
-    let raw = stanza::read(&hcl::parse(text.as_bytes()).unwrap(), &file).unwrap();
+    let raw = stanza::read(&hcl::parse(text.as_bytes()).unwrap(), &file);
     let mut flags = Raw::default();
     flags.vault.address =
         Some(crate::origin::Sourced::new("http://flag".to_owned(), Origin::Flag("-address".into())));

@@ -39,7 +39,7 @@ fn read_method(cx: &mut Context<'_>, method: &Block<'_>) -> RawMethod {
         wrap_ttl: method.duration(cx, "wrap_ttl"),
         config: method
             .only(cx, "config", &schema::METHOD_CONFIG)
-            .map(|config| method_config(cx, &config))
+            .map(|config| method_config(cx, method, &config))
             .unwrap_or_default(),
     }
 }
@@ -53,7 +53,11 @@ pub(super) fn kind(cx: &mut Context<'_>, block: &Block<'_>) -> Said<String> {
 }
 
 /// The method's own settings as texts; which of them it knows is its own matter.
-fn method_config(cx: &mut Context<'_>, config: &Block<'_>) -> BTreeMap<String, Sourced<String>> {
+fn method_config(
+    cx: &mut Context<'_>,
+    method: &Block<'_>,
+    config: &Block<'_>,
+) -> BTreeMap<String, Sourced<String>> {
     let mut settings = BTreeMap::new();
     for item in config.body.items.iter().filter(|item| item.value.kind != Kind::Null) {
         let key = item.key.text.to_lowercase();
@@ -63,7 +67,7 @@ fn method_config(cx: &mut Context<'_>, config: &Block<'_>) -> BTreeMap<String, S
             }
             Err(expected) => {
                 let what = format!("`auto_auth.method.config.{key}` can't be {}", item.value.kind.words());
-                cx.error(item.value.pos, Problem::error(what).expected(expected));
+                cx.unreadable(method.pos, item.value.pos, Problem::error(what).expected(expected));
             }
         }
     }
@@ -107,6 +111,8 @@ fn read_sink(cx: &mut Context<'_>, sink: &Block<'_>) -> RawSink {
     }
     if let Some(config) = sink.only(cx, "config", &schema::SINK_CONFIG) {
         config.check_keys(cx);
+        // What it lacks is said at the sink.
+        let config = Block { pos: sink.pos, ..config };
         raw.path = config.text(cx, "path");
         raw.mode = sink_mode(cx, &config);
         raw.uid = config.int(cx, "uid");

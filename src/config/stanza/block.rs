@@ -17,6 +17,8 @@ pub(super) struct Context<'f> {
     pub(super) file: &'f Arc<Path>,
     pub(super) errors: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
+    /// Stanzas with something in them that can't be read.
+    pub(super) torn: Vec<Origin>,
 }
 
 impl Context<'_> {
@@ -26,6 +28,12 @@ impl Context<'_> {
 
     pub(super) fn error(&mut self, pos: Pos, problem: Problem) {
         self.errors.push(problem.at(pos.origin(self.file)));
+    }
+
+    /// The error of a value that `block` now seems to lack.
+    pub(super) fn unreadable(&mut self, block: Pos, pos: Pos, problem: Problem) {
+        self.error(pos, problem);
+        self.torn.push(block.origin(self.file));
     }
 
     pub(super) fn warn(&mut self, pos: Pos, problem: Problem) {
@@ -47,7 +55,7 @@ pub(super) struct Block<'a> {
 impl<'a> Block<'a> {
     /// The name of a key with its stanza, as messages show it.
     pub(super) fn path(&self, key: &str) -> String {
-        if self.schema.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.schema.name) }
+        if self.is_file() { key.to_owned() } else { format!("{}.{key}", self.schema.name) }
     }
 
     /// All entries with this key, in any case, that are not null.
@@ -73,10 +81,21 @@ impl<'a> Block<'a> {
             Ok(value) => Some(Sourced::new(value, cx.origin(item.key.pos))),
             Err(expected) => {
                 let what = format!("`{}` can't be {}", self.path(key), value::shown(&item.value.kind));
-                cx.error(item.value.pos, Problem::error(what).expected(expected));
+                let problem = Problem::error(what).expected(expected);
+                if self.is_file() {
+                    // Nothing but stanzas is ever missed there.
+                    cx.error(item.value.pos, problem);
+                } else {
+                    cx.unreadable(self.pos, item.value.pos, problem);
+                }
                 None
             }
         }
+    }
+
+    /// Whether this is the file itself.
+    const fn is_file(&self) -> bool {
+        self.schema.name.is_empty()
     }
 
     pub(super) fn text(&self, cx: &mut Context<'_>, key: &str) -> Said<String> {
@@ -112,7 +131,7 @@ impl<'a> Block<'a> {
                 Ok(more) => texts.extend(more),
                 Err(expected) => {
                     let what = format!("`{}` can't be {}", self.path(key), value::shown(&item.value.kind));
-                    cx.error(item.value.pos, Problem::error(what).expected(expected));
+                    cx.unreadable(self.pos, item.value.pos, Problem::error(what).expected(expected));
                 }
             }
         }
@@ -136,7 +155,8 @@ impl<'a> Block<'a> {
             let block = Block { schema, body: self.body, label, pos: item.key.pos };
             if !block.collect(&item.value.kind, &mut blocks) {
                 let what = format!("`{}` can't be {}", self.path(key), value::shown(&item.value.kind));
-                cx.error(item.value.pos, Problem::error(what).expected(format!("a block: {key} {{ … }}")));
+                let problem = Problem::error(what).expected(format!("a block: {key} {{ … }}"));
+                cx.unreadable(self.pos, item.value.pos, problem);
             }
         }
         blocks
@@ -188,7 +208,8 @@ impl<'a> Block<'a> {
             let problem = Problem::error(what)
                 .expected(format!("only one `{}`", self.path(key)))
                 .hint(format!("the first is on line {}", first.pos.line));
-            cx.error(second.pos, problem);
+            // What the others say is missed as well.
+            cx.unreadable(self.pos, second.pos, problem);
         }
         blocks.into_iter().next()
     }
@@ -221,7 +242,7 @@ impl<'a> Block<'a> {
 
     fn unknown(&self, key: &str) -> Problem {
         let place =
-            if self.schema.name.is_empty() { String::new() } else { format!(" in `{}`", self.schema.name) };
+            if self.is_file() { String::new() } else { format!(" in `{}`", self.schema.name) };
         let problem = Problem::warning(format!("unknown key `{}`{place}, ignored", value::short(key)));
         if let Some(likely) = nearest(key, self.schema.keys()) {
             return problem.hint(format!("did you mean `{likely}`?"));

@@ -16,17 +16,14 @@ use block::{Block, Context};
 
 use super::{
     hcl::{Body, Pos},
-    raw::{Raw, RawLog},
+    raw::{Raw, RawLog, Unreadable},
 };
 use crate::{origin::Origin, problem::Problem};
 
-/// Reads what one file says.
-///
-/// # Errors
-/// Everything in it that can't be read, and all warnings. Without errors the warnings are in [`Raw::warnings`].
-pub fn read(body: &Body, file: &Arc<Path>) -> Result<Raw, Vec<Problem>> {
-    let cx = &mut Context { file, errors: Vec::new(), warnings: Vec::new() };
-    let top = Block { schema: &schema::FILE, body, label: None, pos: Pos { line: 1, column: 1 } };
+/// Reads what one file says; what in it can't be read is in [`Raw::unreadable`].
+pub fn read(body: &Body, file: &Arc<Path>) -> Raw {
+    let cx = &mut Context { file, errors: Vec::new(), warnings: Vec::new(), torn: Vec::new() };
+    let top = Block { schema: &schema::FILE, body, label: None, pos: Pos { line: 0, column: 0 } };
     top.check_keys(cx);
     if let Some(pos) = body.ignored_from {
         let problem = Problem::warning("everything from here on is ignored").expected("the end of the file");
@@ -46,17 +43,15 @@ pub fn read(body: &Body, file: &Arc<Path>) -> Result<Raw, Vec<Problem>> {
         disable_idle_connections: top.read(cx, "disable_idle_connections", value::texts),
         disable_keep_alives: top.read(cx, "disable_keep_alives", value::texts),
         warnings: Vec::new(),
+        unreadable: Default::default(),
     };
     own::read(cx, &top, &mut raw);
-    let mut warnings = std::mem::take(&mut cx.warnings);
-    in_order(&mut warnings);
+    in_order(&mut cx.warnings);
     in_order(&mut cx.errors);
-    if !cx.errors.is_empty() {
-        warnings.append(&mut cx.errors);
-        return Err(warnings);
-    }
-    raw.warnings = warnings;
-    Ok(raw)
+    raw.warnings = std::mem::take(&mut cx.warnings);
+    raw.unreadable =
+        Unreadable { problems: std::mem::take(&mut cx.errors), stanzas: std::mem::take(&mut cx.torn) };
+    raw
 }
 
 /// Sorts what was found in one file by its place, and drops what was found twice.
