@@ -27,6 +27,7 @@ mod image;
 mod injector;
 mod input;
 mod isolation;
+mod kv;
 mod laptop;
 mod layers;
 mod lifecycle;

@@ -125,13 +125,63 @@ impl VaultFetch {
     }
 
     async fn send(&self, request: &SecretRequest, class: Class) -> Result<Answer, Failure> {
+        let early = if self.needs_no_mount_yet(request) {
+            Some(self.read(request, class, request.path.as_str().to_owned(), &Mount::Other).await)
+        } else {
+            None
+        };
+        match early {
+            Some(Ok(answer)) if kv::is_versioned(&answer.secret) => alive(answer, &request.path.to_string()),
+            Some(Err(failure)) if !failure.class.is_definite() => Err(failure),
+            early => self.send_by_mount(request, class, early).await,
+        }
+    }
+
+    /// Whether a read can go out before anybody knows its mount: it is written as the API of version 2 wants it, so
+    /// that every mount but one of version 2 in the middle of the path takes it as it is, and that one refuses it.
+    fn needs_no_mount_yet(&self, request: &SecretRequest) -> bool {
+        let (path, namespace) = (request.path.as_str(), request.namespace.as_ref());
+        request.verb == Verb::Read && kv::is_api_path(path) && !self.mounts.knows(path, namespace)
+    }
+
+    /// Sends the request as its mount wants it; `early` is what the read of the path as it is has brought.
+    async fn send_by_mount(
+        &self,
+        request: &SecretRequest,
+        class: Class,
+        early: Option<Result<Answer, Failure>>,
+    ) -> Result<Answer, Failure> {
         let mount = self.mount(request).await.map_err(|error| failure(&error))?;
-        if request.verb != Verb::Read || !mount.wraps_body() {
-            return self.send_to(request, class, &mount).await;
+        let kind = if mount == Mount::Kv1 { Kind::Kv1 } else { Kind::Other };
+        if request.verb != Verb::Read {
+            return self.send_to(request, class, &mount).await.map(|answer| Answer { kind, ..answer });
         }
         let path = mount.api_path(request.path.as_str(), kv::Verb::Read);
+        let answer = match early {
+            Some(answer) if path == request.path.as_str() => {
+                if answer.is_err() {
+                    self.mounts.forget(&path, request.namespace.as_ref());
+                }
+                answer
+            }
+            _ if mount.wraps_body() => self.read(request, class, path, &mount).await,
+            _ => self.send_to(request, class, &mount).await,
+        };
+        let answer = answer.map(|answer| Answer { kind, ..answer })?;
+        let shown = mount.api_path(&request.path.to_string(), kv::Verb::Read);
+        if mount.wraps_body() { alive(answer, &shown) } else { Ok(answer) }
+    }
+
+    /// A read that goes as one with others of the same path.
+    async fn read(
+        &self,
+        request: &SecretRequest,
+        class: Class,
+        path: String,
+        mount: &Mount,
+    ) -> Result<Answer, Failure> {
         let meaning = (request.namespace.clone(), path, request.params.clone());
-        self.together.read(meaning, self.send_to(request, class, &mount)).await
+        self.together.read(meaning, self.send_to(request, class, mount)).await
     }
 
     async fn send_to(&self, request: &SecretRequest, class: Class, mount: &Mount) -> Result<Answer, Failure> {
@@ -159,9 +209,6 @@ impl VaultFetch {
         })?;
         let path = shown.as_ref().unwrap_or(&path);
         let secret = match answer {
-            Some(secret) if mount.wraps_body() && is_deleted(&secret) => {
-                return Err(nothing(path, "is deleted"));
-            }
             Some(secret) => secret,
             None if verb == kv::Verb::Write => Secret::default(),
             None => return Err(nothing(path, "holds no secret")),
@@ -172,8 +219,7 @@ impl VaultFetch {
             }
             _ => secret,
         };
-        let kind = if *mount == Mount::Kv1 { Kind::Kv1 } else { Kind::Other };
-        Ok(Answer { secret: Arc::new(secret), kind, token })
+        Ok(Answer { secret: Arc::new(secret), kind: Kind::Other, token })
     }
 }
 
@@ -230,6 +276,11 @@ fn body(fields: &Params, wrapped: bool) -> Body {
     let fields: BTreeMap<&str, &str> =
         fields.iter().map(|(key, value)| (key.as_ref(), value.as_ref())).collect();
     if wrapped { Body::json(&BTreeMap::from([("data", fields)])) } else { Body::json(&fields) }
+}
+
+/// The answer, unless the version it shows is gone.
+fn alive(answer: Answer, path: &str) -> Result<Answer, Failure> {
+    if is_deleted(&answer.secret) { Err(nothing(path, "is deleted")) } else { Ok(answer) }
 }
 
 /// A version that was deleted or destroyed answers with its metadata alone.

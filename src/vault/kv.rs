@@ -84,6 +84,25 @@ impl Mount {
     }
 }
 
+/// Whether a path has the form that the API of version 2 has for reads: `<mount>/data/<name>`.
+pub fn is_api_path(path: &str) -> bool {
+    path.split('/').skip(1).position(|segment| segment == "data").is_some_and(|at| {
+        // Something has to follow.
+        path.split('/').nth(at + 2).is_some_and(|name| !name.is_empty())
+    })
+}
+
+/// Whether an answer has the form that version 2 gives to reads of secrets, deleted ones included.
+pub fn is_versioned(answer: &Secret) -> bool {
+    let Some(data) = &answer.data else { return false };
+    let metadata = |key: &str| data.get("metadata").is_some_and(|metadata| metadata.get(key).is_some());
+    answer.lease_id.is_empty()
+        && answer.lease_duration == 0
+        && data.get("data").is_some()
+        && metadata("version")
+        && metadata("created_time")
+}
+
 /// The rest of `path` below `mount`, which may be the path itself.
 fn below<'a>(path: &'a str, mount: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(mount)?;
@@ -178,6 +197,11 @@ impl Mounts {
             Err(error) => return Err(error),
         };
         Ok(self.keep(path, namespace, found))
+    }
+
+    /// Whether [`Self::find`] needs no server for this path.
+    pub fn knows(&self, path: &str, namespace: Option<&Namespace>) -> bool {
+        self.known(path, namespace).is_some()
     }
 
     fn keep(&self, path: &str, namespace: Option<&Namespace>, found: Option<(Arc<str>, Mount)>) -> Mount {

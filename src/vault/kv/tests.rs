@@ -132,3 +132,25 @@ async fn denied_leaves_the_path_and_a_failing_server_is_not_guessed() {
     assert_eq!(mounts.find(&path("secret/a"), None, &server).await.unwrap(), Mount::Kv2("secret".into()));
     assert_eq!(server.asked(), 4, "the mount is known by now");
 }
+
+#[test]
+fn paths_of_the_api_are_told_by_their_part() {
+    for path in ["secret/data/app", "team/kv/data/a/b", "a/data/data", "a/b/data/c/data"] {
+        assert!(is_api_path(path), "{path}");
+    }
+    for path in ["secret/app", "data/app", "secret/data", "secret/data/", "secret/database/app", "data", ""] {
+        assert!(!is_api_path(path), "{path}");
+    }
+}
+
+#[test]
+fn answers_of_version_2_are_told_by_their_form() {
+    let is = |json: &str| is_versioned(&serde_json::from_str(json).unwrap());
+    let metadata = r#""metadata":{"created_time":"2026-01-02T03:04:05Z","deletion_time":"","version":1}"#;
+    assert!(is(&format!(r#"{{"data":{{"data":{{"a":"b"}},{metadata}}}}}"#)));
+    assert!(is(&format!(r#"{{"data":{{"data":null,{metadata}}}}}"#)));
+    assert!(!is(&format!(r#"{{"lease_duration":2764800,"data":{{"data":{{"a":"b"}},{metadata}}}}}"#)));
+    assert!(!is(&format!(r#"{{"lease_id":"x/1","data":{{"data":{{"a":"b"}},{metadata}}}}}"#)));
+    assert!(!is(r#"{"data":{"data":{"a":"b"},"metadata":"mine"}}"#));
+    assert!(!is(r#"{"data":{"a":"b"}}"#) && !is(r#"{"data":null}"#));
+}
