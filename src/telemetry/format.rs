@@ -1,6 +1,6 @@
 //! One event as one line, standard or JSON, in the form that log pipelines know from the original.
 
-use std::{fmt::Write as _, time::SystemTime};
+use std::{borrow::Cow, fmt::Write as _, time::SystemTime};
 
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
@@ -86,9 +86,9 @@ impl Line<'_> {
 
 /// Adds one field; the answer says whether the text now ends a line.
 fn push_field(text: &mut String, key: &str, value: &Value, at_line_start: bool) -> bool {
-    let value = match value {
-        Value::String(value) => value.clone(),
-        other => other.to_string(),
+    let value: Cow<'_, str> = match value {
+        Value::String(value) => value.as_str().into(),
+        other => other.to_string().into(),
     };
     if value.contains('\n') {
         text.push_str(if at_line_start { "  " } else { "\n  " });
@@ -102,8 +102,11 @@ fn push_field(text: &mut String, key: &str, value: &Value, at_line_start: bool) 
     text.push('=');
     if value.is_empty() || !value.chars().all(is_plain) {
         text.push('"');
-        for c in value.chars() {
-            if c == '"' { text.push_str("\\\"") } else { push_char(text, c) }
+        for (at, part) in value.split('"').enumerate() {
+            if at > 0 {
+                text.push_str("\\\"");
+            }
+            push_visible(text, part);
         }
         text.push('"');
     } else {
@@ -125,7 +128,16 @@ fn push_block_line(text: &mut String, line: &str) {
 }
 
 fn push_visible(text: &mut String, line: &str) {
-    line.chars().for_each(|c| push_char(text, c));
+    if is_harmless(line) {
+        text.push_str(line);
+    } else {
+        line.chars().for_each(|c| push_char(text, c));
+    }
+}
+
+/// Whether a text can be written as it is, as nearly all are.
+fn is_harmless(line: &str) -> bool {
+    line.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Control characters would let text from outside forge lines or steer terminals; they are written as Go writes them.

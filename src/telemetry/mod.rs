@@ -1,8 +1,8 @@
 //! The program's own log: starts it, holds its level, and keeps panics from printing what they hold.
 
 mod format;
-mod layer;
 pub mod level;
+mod lines;
 pub mod log_file;
 
 #[cfg(test)]
@@ -14,11 +14,9 @@ use std::{
     time::Duration,
 };
 
-use tracing_subscriber::{Registry, layer::SubscriberExt};
-
 use self::{
-    layer::{LineLayer, Outputs},
     level::{LevelHandle, LogFormat, LogLevel},
+    lines::{LineLog, Outputs},
     log_file::{LogFile, LogFileError, Rotation},
 };
 use crate::clock::Clock;
@@ -80,9 +78,8 @@ pub fn start(config: &LogConfig, console: Console, clock: Clock) -> Result<Level
         outputs.push(Box::new(LogFile::open(path, rotation, clock)?));
     }
     let level = LevelHandle::new(config.level);
-    let layer = LineLayer::new(config.format, level.clone(), clock, outputs);
-    tracing::subscriber::set_global_default(Registry::default().with(layer))
-        .map_err(|_| StartError::Twice)?;
+    let log = LineLog::new(config.format, level.clone(), clock, outputs);
+    tracing::subscriber::set_global_default(log).map_err(|_| StartError::Twice)?;
     guard_panics();
     Ok(level)
 }

@@ -30,8 +30,8 @@ impl Lines {
 fn logged(format: LogFormat, level: LogLevel, run: impl FnOnce(&LevelHandle, &Lines)) {
     let (lines, handle) = (Lines::default(), LevelHandle::new(level));
     let outputs: Outputs = vec![Box::new(lines.clone())];
-    let layer = LineLayer::new(format, handle.clone(), Clock::starting_at(UNIX_EPOCH), outputs);
-    tracing::subscriber::with_default(Registry::default().with(layer), || run(&handle, &lines));
+    let log = LineLog::new(format, handle.clone(), Clock::starting_at(UNIX_EPOCH), outputs);
+    tracing::subscriber::with_default(log, || run(&handle, &lines));
 }
 
 fn message(line: &str) -> &str {
