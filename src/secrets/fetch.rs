@@ -125,7 +125,7 @@ impl VaultFetch {
     }
 
     async fn send(&self, request: &SecretRequest, class: Class) -> Result<Answer, Failure> {
-        let early = if self.needs_no_mount_yet(request) {
+        let early = if self.needs_no_mount_yet(request).await {
             Some(self.read(request, class, request.path.as_str().to_owned(), &Mount::Other).await)
         } else {
             None
@@ -139,9 +139,14 @@ impl VaultFetch {
 
     /// Whether a read can go out before anybody knows its mount: it is written as the API of version 2 wants it, so
     /// that every mount but one of version 2 in the middle of the path takes it as it is, and that one refuses it.
-    fn needs_no_mount_yet(&self, request: &SecretRequest) -> bool {
+    async fn needs_no_mount_yet(&self, request: &SecretRequest) -> bool {
         let (path, namespace) = (request.path.as_str(), request.namespace.as_ref());
-        request.verb == Verb::Read && kv::is_api_path(path) && !self.mounts.knows(path, namespace)
+        if request.verb != Verb::Read || !kv::is_api_path(path) {
+            return false;
+        }
+        // Others that start in this moment may have to ask, and may even want the same secret in another spelling.
+        tokio::task::yield_now().await;
+        !self.mounts.knows_soon(path, namespace)
     }
 
     /// Sends the request as its mount wants it; `early` is what the read of the path as it is has brought.

@@ -109,6 +109,11 @@ fn below<'a>(path: &'a str, mount: &str) -> Option<&'a str> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
+/// What paths that most likely share a mount have in common.
+fn beginning(path: &str, namespace: Option<&Namespace>) -> Key {
+    (namespace.cloned(), path.split('/').next().unwrap_or_default().to_owned())
+}
+
 /// Who asks the server about mounts.
 pub trait AskMount: Sync {
     /// The answer of `sys/internal/ui/mounts/<path>`.
@@ -172,10 +177,9 @@ impl Mounts {
         if let Some(mount) = self.known(path, namespace) {
             return Ok(mount);
         }
-        let first = path.split('/').next().unwrap_or_default();
         let turn = {
             let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(asking.entry((namespace.cloned(), first.to_owned())).or_default())
+            Arc::clone(asking.entry(beginning(path, namespace)).or_default())
         };
         let _turn = turn.lock().await;
         if let Some(mount) = self.known(path, namespace) {
@@ -199,9 +203,11 @@ impl Mounts {
         Ok(self.keep(path, namespace, found))
     }
 
-    /// Whether [`Self::find`] needs no server for this path.
-    pub fn knows(&self, path: &str, namespace: Option<&Namespace>) -> bool {
-        self.known(path, namespace).is_some()
+    /// Whether the mount of this path is known, or will be in a moment.
+    pub fn knows_soon(&self, path: &str, namespace: Option<&Namespace>) -> bool {
+        let asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = asking.get(&beginning(path, namespace));
+        turn.is_some_and(|turn| turn.try_lock().is_err()) || self.known(path, namespace).is_some()
     }
 
     fn keep(&self, path: &str, namespace: Option<&Namespace>, found: Option<(Arc<str>, Mount)>) -> Mount {
