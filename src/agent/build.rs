@@ -230,7 +230,9 @@ fn read(path: &Path) -> Result<String, String> {
 
 fn sinks(config: &Config) -> Result<Option<(Sinks, Written)>, SinkError> {
     let Some(auto_auth) = &config.auto_auth else { return Ok(None) };
-    Sinks::open(auto_auth.sinks.clone(), harden::umask(), Chance::system()).map(Some)
+    let sinks = auto_auth.sinks.clone();
+    let umask = if sinks.is_empty() { 0 } else { harden::umask() };
+    Sinks::open(sinks, umask, Chance::system()).map(Some)
 }
 
 fn settings(config: &Config) -> schedule::Settings {

@@ -67,8 +67,8 @@ impl Readiness {
         news || self.stale
     }
 
-    /// Tells everybody.
-    pub fn tell(&mut self, report: &Report) {
+    /// Tells everybody; a report is made only when somebody hears of it.
+    pub fn tell(&mut self, report: impl Fn() -> Report) {
         if self.ready {
             if !self.stale {
                 info!(target: "agent", "ready");
@@ -77,11 +77,13 @@ impl Readiness {
                 self.service_manager.notify(State::Ready);
             }
         } else if !self.stale {
-            for awaited in causes(report) {
+            for awaited in causes(&report()) {
                 warn!(target: "agent", "not ready any more: {awaited}");
             }
         }
-        self.status(report);
+        if self.service_manager.listens() {
+            self.status(&report());
+        }
         self.stale = self.put_file().is_err();
     }
 
@@ -171,14 +173,14 @@ mod tests {
         assert!(!file.exists(), "it is from an earlier run");
         assert!(!readiness.set(false, None));
         assert!(readiness.set(true, None));
-        readiness.tell(&ready());
+        readiness.tell(ready);
         assert_eq!(fs::read_to_string(&file).unwrap(), "ready\n");
         assert!(!readiness.set(true, None));
         assert!(readiness.set(false, None));
-        readiness.tell(&testing::report());
+        readiness.tell(testing::report);
         assert!(!file.exists());
         readiness.set(true, None);
-        readiness.tell(&ready());
+        readiness.tell(ready);
         drop(readiness);
         assert!(!file.exists());
     }
@@ -190,10 +192,10 @@ mod tests {
         fs::File::create(&folder).unwrap();
         let mut readiness = readiness(Some(&folder.join("ready")));
         readiness.set(true, None);
-        readiness.tell(&ready());
+        readiness.tell(ready);
         assert!(readiness.set(true, None), "still to be told");
         fs::remove_file(&folder).unwrap();
-        readiness.tell(&ready());
+        readiness.tell(ready);
         assert!(!readiness.set(true, None));
         assert!(folder.join("ready").exists());
     }

@@ -259,8 +259,7 @@ impl Running {
 
     fn write(&mut self, index: usize) -> Written {
         let Some(render) = self.pending.remove(&index) else { return Written::Same };
-        let (spec, _) = &self.parts.templates[index];
-        let destination = &spec.destination;
+        let destination = &self.parts.templates[index].0.destination;
         let written = match output::write(destination, &render.bytes) {
             Ok(written) => written,
             Err(trouble) => return self.write_failed(index, &trouble, false),
@@ -329,8 +328,9 @@ impl Running {
     fn tell_readiness(&mut self) {
         let (ready, until) = self.parts.reporter.standing(&self.parts.plan, &self.current);
         if self.parts.readiness.set(ready, until) {
-            let report = self.report();
-            self.parts.readiness.tell(&report);
+            let Self { parts, current, .. } = self;
+            let specs: Vec<&TemplateSpec> = parts.templates.iter().map(|(spec, _)| &**spec).collect();
+            parts.readiness.tell(|| parts.reporter.report(&specs, &parts.plan, current));
         }
     }
 

@@ -95,7 +95,7 @@ impl Asked {
             _ => return Err(self.wrong("too many arguments: expected at most one file, behind all flags")),
         };
         Ok(GenerateOptions {
-            paths: self.matches.get_many::<String>("path").into_iter().flatten().cloned().collect(),
+            paths: self.values("path").cloned().collect(),
             command: self.text("exec").unwrap_or("env").to_owned(),
             out: out.into(),
             flags: Box::new(self.settings()?),
@@ -150,7 +150,7 @@ impl Asked {
     pub(super) fn settings(&self) -> Result<Raw, Usage> {
         let mut raw = Raw::default();
         for flag in self.spec.flags() {
-            for value in self.matches.get_many::<String>(flag.name).into_iter().flatten() {
+            for value in self.values(flag.name) {
                 self.set(&mut raw, flag, value)?;
             }
         }
@@ -192,12 +192,18 @@ impl Asked {
         Ok(())
     }
 
+    /// The values of a flag, in their order. Clap knows only the flags that were given.
+    pub(super) fn values(&self, name: &str) -> impl DoubleEndedIterator<Item = &String> + use<'_> {
+        debug_assert!(self.spec.flags().any(|flag| flag.name == name), "{name}");
+        self.matches.try_get_many::<String>(name).ok().flatten().into_iter().flatten()
+    }
+
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.matches.get_one::<String>(name).map(String::as_str)
+        self.values(name).next_back().map(String::as_str)
     }
 
     pub(super) fn paths(&self, name: &str) -> Vec<PathBuf> {
-        self.matches.get_many::<String>(name).into_iter().flatten().map(PathBuf::from).collect()
+        self.values(name).map(PathBuf::from).collect()
     }
 
     pub(super) fn is_set(&self, name: &str) -> Result<bool, Usage> {

@@ -160,7 +160,7 @@ impl Asked {
     }
 
     fn mounts(&self, flag: &str) -> Vec<String> {
-        let said = self.matches.get_many::<String>(flag).into_iter().flatten();
+        let said = self.values(flag);
         said.flat_map(|list| list.split(','))
             .map(|mount| mount.trim().trim_matches('/').to_owned())
             .filter(|mount| !mount.is_empty())

@@ -1,6 +1,6 @@
 //! The environment as a value, and the table of the variables that configure us.
 
-use std::{collections::BTreeMap, ffi::OsString, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, ops::Bound, time::Duration};
 
 use super::{own, raw::Raw, units};
 use crate::{
@@ -45,8 +45,13 @@ impl Environment {
     pub fn vault(&self, name: &str) -> Option<Sourced<&str>> {
         let prefixes = if self.bao_first { ["BAO_", "VAULT_"] } else { ["VAULT_", "BAO_"] };
         prefixes.iter().find_map(|prefix| {
-            let full = format!("{prefix}{name}");
-            self.get(&full).map(|value| Sourced::new(value, Origin::Env(full.as_str().into())))
+            let mut family = self
+                .variables
+                .range::<str, _>((Bound::Included(*prefix), Bound::Unbounded))
+                .take_while(|(full, _)| full.starts_with(prefix));
+            let (full, value) = family
+                .find(|(full, _)| &full[prefix.len()..] == name)?;
+            Some(Sourced::new(value.as_str(), Origin::Env(full.as_str().into())))
         })
     }
 }

@@ -197,19 +197,23 @@ impl std::fmt::Debug for HttpClient {
     }
 }
 
-/// Reads an answer's body, at most `limit` bytes.
+/// Reads an answer's body, at most `limit` bytes; `url` gives what messages say was asked.
 ///
 /// # Errors
 /// A body that is larger, ends early or comes too late.
-pub async fn read(mut response: Response, url: &Url, limit: usize) -> Result<Zeroizing<Vec<u8>>, HttpError> {
+pub async fn read(
+    mut response: Response,
+    url: impl Fn() -> Url,
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, HttpError> {
     let announced = response.content_length().unwrap_or(0);
-    let too_large = || HttpError::TooLarge { url: url.clone(), limit };
+    let too_large = || HttpError::TooLarge { url: url(), limit };
     let announced = usize::try_from(announced).map_err(|_| too_large())?;
     if announced > limit {
         return Err(too_large());
     }
     let mut body = Zeroizing::new(Vec::with_capacity(announced));
-    while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, url))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, &url()))? {
         let needed = body.len() + chunk.len();
         if needed > limit {
             return Err(too_large());

@@ -25,11 +25,12 @@ use crate::config::template::GroupSpec;
 pub fn remove<'a>(folders: impl IntoIterator<Item = &'a Path>) {
     for path in folders {
         let Ok(folder) = Folder::open(path) else { continue };
-        let counts = readlinkat(folder.file(), GroupSpec::DATA).ok();
-        for name in names(&folder).iter().filter(|name| starts_with(name, TEMP_PREFIX)) {
+        let names = names(&folder);
+        for name in names.iter().filter(|name| starts_with(name, TEMP_PREFIX)) {
             remove_file(&folder, path, name);
         }
-        remove_sets(&folder, |name| counts.as_deref() != Some(name));
+        let counts = readlinkat(folder.file(), GroupSpec::DATA).ok();
+        remove_those(&folder, names, |name| counts.as_deref() != Some(name));
     }
 }
 
@@ -52,7 +53,11 @@ fn open(folder: &Folder, name: &OsStr, flags: OFlag) -> Option<File> {
 
 /// Removes the folders of sets that are to go and that nobody works on.
 pub(super) fn remove_sets(folder: &Folder, goes: impl Fn(&OsStr) -> bool) {
-    for name in names(folder) {
+    remove_those(folder, names(folder), goes);
+}
+
+fn remove_those(folder: &Folder, names: Vec<OsString>, goes: impl Fn(&OsStr) -> bool) {
+    for name in names {
         if starts_with(&name, GroupSpec::SET_PREFIX)
             && goes(&name)
             && let Some(set) = open(folder, &name, OFlag::O_DIRECTORY)

@@ -18,7 +18,7 @@ pub fn tune() {
 /// over and little is left to do: what runs again is mapped again, from the cache of the system.
 pub fn settle() {
     #[cfg(target_env = "gnu")]
-    glibc::trim();
+    glibc::settle();
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     if let Some((start, length)) = code(&maps, settle as *const () as usize) {
         give_back(start, length);
@@ -51,6 +51,12 @@ fn give_back(start: usize, length: usize) {
 mod glibc {
     /// Free memory at the top of the heap, and block size, from which memory goes back to the system. In bytes.
     const THRESHOLD: libc::c_int = 128 * 1024;
+    /// The same for the top of the heap while the start is under way: what is given back then is wanted again in the
+    /// next moment, and each page costs anew.
+    const START_THRESHOLD: libc::c_int = 1024 * 1024;
+    /// By how much the heap grows at a time while the start is under way; later by the library's own figure.
+    const START_STEP: libc::c_int = 512 * 1024;
+    const STEP: libc::c_int = 128 * 1024;
 
     #[expect(
         unsafe_code,
@@ -60,7 +66,8 @@ mod glibc {
         // SAFETY: no pointers are passed, and the calls are safe at any time; a refused setting is simply not made.
         unsafe {
             libc::mallopt(libc::M_ARENA_MAX, 1);
-            libc::mallopt(libc::M_TRIM_THRESHOLD, THRESHOLD);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, START_THRESHOLD);
+            libc::mallopt(libc::M_TOP_PAD, START_STEP);
             libc::mallopt(libc::M_MMAP_THRESHOLD, THRESHOLD);
         }
     }
@@ -69,9 +76,11 @@ mod glibc {
         unsafe_code,
         reason = "malloc_trim takes an integer; the crate that wraps system calls doesn't have it"
     )]
-    pub(super) fn trim() {
-        // SAFETY: only memory that is free is given back.
+    pub(super) fn settle() {
+        // SAFETY: as above; and only memory that is free is given back.
         unsafe {
+            libc::mallopt(libc::M_TRIM_THRESHOLD, THRESHOLD);
+            libc::mallopt(libc::M_TOP_PAD, STEP);
             libc::malloc_trim(0);
         }
     }

@@ -70,6 +70,11 @@ impl ServiceManager {
         self.send(state.message());
     }
 
+    /// Whether there is one.
+    pub const fn listens(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Tells in one line how far the program is (`systemctl status` shows it).
     pub fn status(&self, text: &str) {
         if self.0.is_some() {

@@ -278,29 +278,34 @@ impl VaultClient {
     /// The request, and one redirect by hand: the HTTP library would take the token anywhere.
     async fn exchange(&self, call: &Call<'_>) -> Result<Reply, VaultError> {
         let response = self.once(call, None).await?;
-        let url = self.full_url(call);
+        let response =
+            if redirect::is_one(&response) { self.follow(call, response).await? } else { response };
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let body = http::read(response, || self.shown_url(call), MAX_BODY)
+            .await
+            .map_err(|source| VaultError::from_http(call.method.clone(), source))?;
+        Ok(Reply { status, body, retry_after })
+    }
+
+    /// The answer of the place that this one points at.
+    async fn follow(&self, call: &Call<'_>, response: Response) -> Result<Response, VaultError> {
         let refused = |response: &Response, cause| {
             let (method, url, status) = (call.method.clone(), self.url(call), response.status().as_u16());
             VaultError::Redirect { method, url, status, cause }
         };
-        let response = match redirect::target(&response, &url, self.http.address()) {
-            None => response,
+        match redirect::target(&response, &self.full_url(call), self.http.address()) {
+            None => Ok(response),
             Some(Ok(target)) => {
                 let second = self.once(call, Some(target.clone())).await?;
                 if redirect::is_one(&second) {
                     let cause = format!("{}, where it leads, redirects again", redirect::host_of(&target));
                     return Err(refused(&second, cause));
                 }
-                second
+                Ok(second)
             }
-            Some(Err(cause)) => return Err(refused(&response, cause)),
-        };
-        let status = response.status().as_u16();
-        let retry_after = retry_after(response.headers());
-        let body = http::read(response, &self.shown_url(call), MAX_BODY)
-            .await
-            .map_err(|source| VaultError::from_http(call.method.clone(), source))?;
-        Ok(Reply { status, body, retry_after })
+            Some(Err(cause)) => Err(refused(&response, cause)),
+        }
     }
 
     /// One request to the upstream, or to the server it pointed at.

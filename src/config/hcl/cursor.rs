@@ -67,10 +67,18 @@ impl<'a> Cursor<'a> {
 
     /// Reads characters as long as they fit.
     pub(super) fn eat_while(&mut self, fits: impl Fn(char) -> bool) -> &'a str {
-        let start = self.at;
-        while self.peek().is_some_and(&fits) {
-            self.bump();
-        }
-        self.since(start)
+        let rest = self.rest();
+        let mut pos = self.pos;
+        let end = rest.char_indices().find(|(_, c)| {
+            let fits = fits(*c);
+            if fits {
+                pos = after(pos, *c);
+            }
+            !fits
+        });
+        let read = &rest[..end.map_or(rest.len(), |(at, _)| at)];
+        self.at += read.len();
+        self.pos = pos;
+        read
     }
 }

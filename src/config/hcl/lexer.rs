@@ -192,6 +192,7 @@ impl<'a> Lexer<'a> {
         let start = self.cursor.offset();
         let mut braces = 0_usize;
         loop {
+            self.cursor.eat_while(|c| !matches!(c, '\n' | '"' | '$' | '\\' | '{' | '}'));
             let here = self.cursor.pos();
             match self.cursor.peek() {
                 None => return Err(unended(pos, braces)),

@@ -110,7 +110,7 @@ fn client(address: &str, tls: TlsConfig) -> HttpClient {
 async fn get(client: &HttpClient) -> Result<String, HttpError> {
     let url = client.address().url("v1/x", []);
     let response = client.send(client.request(Method::GET, "v1/x", []), &url).await?;
-    let body = read(response, &url, 1024).await?;
+    let body = read(response, || url.clone(), 1024).await?;
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
