@@ -71,8 +71,7 @@ mod tests {
 
     fn spec(more: &str) -> TemplateSpec {
         let text = format!("template {{ contents = \"x\" destination = \"/x\" {more} }}");
-        let raw =
-            stanza::read(&hcl::parse(text.as_bytes()).unwrap(), &std::path::Path::new("/c").into());
+        let raw = stanza::read(&hcl::parse(text.as_bytes()).unwrap(), &std::path::Path::new("/c").into());
         let config = resolve::for_templates(raw, Raw::default(), &crate::config::env::Environment::default());
         config.unwrap().templates[0].as_ref().clone()
     }

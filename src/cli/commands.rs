@@ -242,7 +242,8 @@ impl Spec {
             };
             flags.iter().any(is_it)
         };
-        let given = Parser::new("decant").no_binary_name(true).disable_help_flag(true).args_override_self(true);
+        let given =
+            Parser::new("decant").no_binary_name(true).disable_help_flag(true).args_override_self(true);
         let given = given.args(self.flags().filter(is_given).map(arg));
         given.try_get_matches_from(&flags).or_else(|_| self.parser(program).try_get_matches_from(flags))
     }

@@ -49,8 +49,7 @@ impl Environment {
                 .variables
                 .range::<str, _>((Bound::Included(*prefix), Bound::Unbounded))
                 .take_while(|(full, _)| full.starts_with(prefix));
-            let (full, value) = family
-                .find(|(full, _)| &full[prefix.len()..] == name)?;
+            let (full, value) = family.find(|(full, _)| &full[prefix.len()..] == name)?;
             Some(Sourced::new(value.as_str(), Origin::Env(full.as_str().into())))
         })
     }

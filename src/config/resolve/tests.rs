@@ -129,7 +129,10 @@ const WRONG: &[(&str, &str)] = &[
         "what can't be read is not missed as well",
         "auto_auth {\n  method \"kubernetes\" { config { role = [\"r\"] } }\n  sink \"file\" { config { path = [] } }\n}\ntemplate {\n  contents = {}\n  destination = \"/x\"\n}\n",
     ),
-    ("a stanza that can't be read is not missed as well", "auto_auth = \"kubernetes\"\nlog_level = \"verbose\"\n"),
+    (
+        "a stanza that can't be read is not missed as well",
+        "auto_auth = \"kubernetes\"\nlog_level = \"verbose\"\n",
+    ),
     ("address without scheme", "vault {\n  address = \"vault.example:8200\"\n}\n"),
     (
         "address with another scheme",

@@ -241,8 +241,7 @@ impl<'a> Block<'a> {
     }
 
     fn unknown(&self, key: &str) -> Problem {
-        let place =
-            if self.is_file() { String::new() } else { format!(" in `{}`", self.schema.name) };
+        let place = if self.is_file() { String::new() } else { format!(" in `{}`", self.schema.name) };
         let problem = Problem::warning(format!("unknown key `{}`{place}, ignored", value::short(key)));
         if let Some(likely) = nearest(key, self.schema.keys()) {
             return problem.hint(format!("did you mean `{likely}`?"));
