@@ -2,12 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Pod, canary, each_server, eventually, on_dev, server::Server};
+use crate::harness::{
+    Pod, canary, each_server, eventually, on_dev,
+    server::{ROOT, Server},
+};
 
 const JOURNAL: &str = "a real server doesn't tell what it was asked";
 const DATABASE: &str = "a real server needs a real database for leases";
 const CREDS: &str = "{{ with secret \"database/creds/app\" }}{{ .Data.password }}{{ end }}";
 const RENEW_TOKEN: &str = "/v1/auth/token/renew-self";
+const LOOKUP_TOKEN: &str = "/v1/auth/token/lookup-self";
+const EVERY_SECOND: &str = "template_config { static_secret_render_interval = \"1s\" }\n";
 
 fn show(secret: &str) -> String {
     format!("{{{{ with secret \"secret/data/{secret}\" }}}}{{{{ .Data.data.v }}}}{{{{ end }}}}")
@@ -177,5 +182,103 @@ fn equal_writes_are_one_and_other_fields_are_another() {
         assert_eq!(server.asked("PUT", "/v1/kv/put").status(204).count(), 2);
         let stored = server.ok("GET", "kv/put", &Value::Null);
         assert_eq!(stored["data"]["a"], "1", "{stored}");
+    });
+}
+
+/// A configuration that takes its token from this file, which is never removed.
+fn by_file(server: &Server, file: &str) -> String {
+    let method = format!("method \"token_file\" {{ config {{ token_file_path = \"{file}\" }} }}");
+    format!("{EVERY_SECOND}vault {{ address = \"{}\" }}\nauto_auth {{ {method} }}\n", server.url())
+}
+
+#[test]
+fn a_token_that_never_ends_is_asked_about_once_and_left_alone() {
+    on_dev(JOURNAL, |server| {
+        let value = put(server, "app");
+        let pod = Pod::at(server);
+        let config = by_file(server, &pod.write("a-token", ROOT)) + &pod.template("v", &show("app"), "");
+        let moment = server.moment();
+        let mut agent = pod.agent(&config).start();
+        pod.becomes("v", &value);
+        server.reads("app").wait(3);
+        assert!(agent.is_running());
+        agent.stop().expect(0);
+        let about = |method: &str, path: &str| server.asked(method, path).since(moment).count();
+        assert_eq!((about("GET", LOOKUP_TOKEN), about("PUT", RENEW_TOKEN)), (1, 0));
+    });
+}
+
+#[test]
+fn a_token_that_can_not_be_renewed_is_replaced_by_the_next_one_in_its_file_and_nothing_is_read_anew() {
+    each_server(|server| {
+        let value = put(server, "app");
+        let token = |ttl: &str| {
+            let made = json!({"policies": ["app"], "ttl": ttl, "renewable": false});
+            let made = server.ok("POST", "auth/token/create", &made);
+            let token = made["auth"]["client_token"].as_str().expect("a token").to_owned();
+            canary::remember(&token);
+            token
+        };
+        let pod = Pod::at(server);
+        let file = pod.write("a-token", &token("10s"));
+        let more = format!("sink \"file\" {{ config {{ path = \"{}\" }} }}", pod.text("token"));
+        let config = by_file(server, &file).replace("auto_auth {", &format!("auto_auth {{ {more}\n"))
+            + &pod.template("v", &show("app"), "");
+        let mut agent = pod.agent(&config).start();
+        pod.becomes("v", &value);
+        let next = token("1h");
+        pod.write("a-token", &next);
+        eventually("the next token", || {
+            std::fs::read_to_string(pod.path("token")).ok().filter(|token| *token == next)
+        });
+        // With the first token's end nothing ends.
+        let other = put(server, "app");
+        pod.becomes("v", &other);
+        assert!(agent.is_running());
+        agent.stop().expect(0);
+        if server.is_dev() {
+            assert_eq!(server.asked("PUT", RENEW_TOKEN).count(), 0, "nobody asks for what can't be");
+        }
+    });
+}
+
+#[test]
+fn changes_that_come_close_together_are_rendered_once_but_never_put_off_for_ever() {
+    on_dev(JOURNAL, |server| {
+        let pod = Pod::at(server);
+        let first = put(server, "app");
+        let count = |name: &str| {
+            format!("command = \"cat {} >> {}\"", pod.text(&format!("secrets/{name}")), pod.text(name))
+        };
+        // A quiet time that changes never let pass, and one that they do.
+        let busy = format!("{}\nwait {{ min = \"10s\" max = \"12s\" }}", count("busy"));
+        let quiet = format!("{}\nwait {{ min = \"5s\" max = \"60s\" }}", count("quiet"));
+        let line = show("app") + "\n";
+        let config = EVERY_SECOND.to_owned()
+            + &pod.login(server, "app")
+            + &pod.template("quiet", &line, &quiet)
+            + &pod.template("busy", &line, &busy)
+            + &pod.template("now", &line, "");
+        let agent = pod.agent(&config).start();
+        for name in ["quiet", "busy", "now"] {
+            // The first render waits for nothing.
+            pod.becomes(name, &format!("{first}\n"));
+        }
+        let mut last = String::new();
+        for _ in 0..3 {
+            last = put(server, "app");
+            pod.becomes("now", &format!("{last}\n"));
+        }
+        let printed = |name: &str| std::fs::read_to_string(pod.path(name)).unwrap_or_default();
+        pod.becomes("quiet", &format!("{last}\n"));
+        eventually("the command after the second render", || printed("quiet").contains(&last).then_some(()));
+        assert_eq!(printed("quiet"), format!("{first}\n{last}\n"), "what came between was never written");
+        // Changes without end: the longest time counts.
+        eventually("a render in spite of all changes", || {
+            let value = put(server, "app");
+            pod.becomes("now", &format!("{value}\n"));
+            (pod.rendered("busy").unwrap() != format!("{first}\n")).then_some(())
+        });
+        agent.stop().expect(0);
     });
 }

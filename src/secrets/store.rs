@@ -88,8 +88,8 @@ struct Current {
     expires: Option<tokio::time::Instant>,
     /// When that was worked out.
     since: Moment,
-    /// It was handed over so long ago that a refusal may mean the rights of then.
-    outdated: bool,
+    /// When its login was, if it was handed over.
+    handed_over: Option<std::time::SystemTime>,
 }
 
 impl<F: Fetch> Store<F> {

@@ -1,6 +1,6 @@
 //! What the store takes over from an earlier run, and what it tells the next.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tracing::{debug, info};
 
@@ -89,8 +89,10 @@ impl<F: Fetch> Store<F> {
 
     /// A refusal of a token that may have the rights of long ago counts against the token first.
     pub(super) fn judged(&mut self, mut failure: Failure, is_renewal: bool) -> Failure {
-        let outdated = self.current.is_some_and(|current| current.outdated);
-        if outdated && !is_renewal && failure.class == FailureClass::Denied {
+        let now = self.clock.wall();
+        let login = self.current.and_then(|current| current.handed_over);
+        let is_outdated = login.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age > OUTDATED));
+        if is_outdated && !is_renewal && failure.class == FailureClass::Denied {
             failure.class = FailureClass::InvalidToken;
             self.outgrown = true;
         }
@@ -98,24 +100,18 @@ impl<F: Fetch> Store<F> {
     }
 }
 
-/// Whether a token's rights may be those of long ago.
-pub(super) fn is_outdated(state: &TokenState, now: SystemTime) -> bool {
-    state.login.as_ref().is_some_and(|login| {
-        login.handed_over && now.duration_since(login.issued).is_ok_and(|age| age > OUTDATED)
-    })
-}
-
 impl Current {
     pub(super) fn of(state: &TokenState, clock: crate::clock::Clock) -> Self {
         let (now, wall) = (clock.now(), clock.wall());
-        let expires = state.login.as_ref().and_then(|login| login.expires);
+        let login = state.login.as_ref();
+        let expires = login.and_then(|login| login.expires);
         let expires =
             expires.map(|end| now + end.duration_since(wall).unwrap_or_default().min(super::LONGEST_SLEEP));
         Self {
             generation: state.generation(),
             expires,
             since: clock.moment(),
-            outdated: is_outdated(state, wall),
+            handed_over: login.filter(|login| login.handed_over).map(|login| login.issued),
         }
     }
 }

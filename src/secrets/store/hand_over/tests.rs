@@ -65,7 +65,7 @@ async fn with_another_token_nothing_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_counts_against_an_old_token_first_and_its_leases_live_on() {
-    for (age, heals) in [(5, false), (3600, true)] {
+    for (age, heals) in [(5, false), (600, false), (601, true), (3600, true)] {
         let first = Bench::start();
         let mut second = Bench::start_with(kept(&first).await);
         second.tokens.send(handed_over(token(1, 36_000, second.clock), age)).unwrap();
@@ -82,4 +82,21 @@ async fn a_refusal_counts_against_an_old_token_first_and_its_leases_live_on() {
             assert_eq!(second.server.asked(), ["read kv/new", "read kv/new"], "the lease is not read anew");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_grows_old_while_it_is_used() {
+    let first = Bench::start();
+    let mut second = Bench::start_with(kept(&first).await);
+    second.tokens.send(handed_over(token(1, 36_000, second.clock), 5)).unwrap();
+    second.want(&["kv/new"]).await;
+    second.server.answer("read kv/new", Err(FailureClass::Denied));
+    second.settle().await;
+    assert!(second.handle.heal.try_recv().is_err(), "its rights are those of now");
+    second.pass(1).await;
+    // The next try is under way; its answer comes late.
+    second.pass(600).await;
+    second.server.answer("read kv/new", Err(FailureClass::Denied));
+    second.settle().await;
+    assert_eq!(second.handle.heal.try_recv(), Ok(Heal::Outgrown(1)));
 }
