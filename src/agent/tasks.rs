@@ -65,7 +65,7 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
     if let Some(handle) = handle.clone() {
         tasks.spawn(heal(handle, store_handle.heal));
     }
-    announce(&parts.config, &parts.broken);
+    announce_beside_login(&parts).await;
     let (service_manager, gate) = (parts.service_manager.clone(), parts.gate.clone());
     let (servers, asks) = Servers::start(&mut parts, &signals);
     let readiness = Readiness::start(parts.clock, service_manager.clone(), &parts.config.status);
@@ -106,6 +106,16 @@ pub async fn run(mut parts: Parts, reload: impl FnMut() + Send + 'static) -> Out
     let in_order = hurry.run_until_cancelled(rest.put_in_order(&outcome)).await.is_some();
     drop((watchers, pid_file, signals));
     if in_order { outcome } else { Outcome::Internal(HURRIED.into()) }
+}
+
+/// Says what there is to do once the tasks have had their first turns: connection and login are on their way while
+/// templates are announced and evaluated for the first time, which takes longer than either.
+async fn announce_beside_login(parts: &Parts) {
+    const TURNS: usize = 3;
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
+    }
+    announce(&parts.config, &parts.broken);
 }
 
 /// The store, with what was handed over.

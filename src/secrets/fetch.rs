@@ -85,7 +85,8 @@ impl VaultFetch {
         loop {
             let pass = self.gate.pass(class, path).await;
             let Some((token, generation)) = self.token() else { return Ok((None, 0)) };
-            let result = self.gate.upstream().send(&call.clone().token(&token)).await;
+            // Boxed, so that the many that wait for their turn hold no room for what only a few do at a time.
+            let result = Box::pin(self.gate.upstream().send(&call.clone().token(&token))).await;
             self.gate.report(path, &result);
             drop(pass);
             match result {

@@ -38,7 +38,7 @@ mod sprig_url;
 mod testing;
 mod text;
 
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
 
 pub(super) use builtin::CALLEE;
 pub(in crate::template) use host::{is_inside, issue_request, secret_request};
@@ -126,24 +126,18 @@ static FAMILIES: &[&[Func]] = &[
     text::FUNCS,
 ];
 
-/// All functions by name. Sorted rather than hashed: a short run looks up few of them, and hashing all would be a
-/// seventh of its work.
-static TABLE: LazyLock<Vec<&'static Func>> = LazyLock::new(|| {
-    let mut table: Vec<&Func> = FAMILIES.iter().rev().flat_map(|family| family.iter().rev()).collect();
-    // Stable, so that of the same name the one that wins comes first.
-    table.sort_by_key(|func| func.name);
-    table.dedup_by_key(|func| func.name);
-    table
-});
-
-/// A function by name.
+/// A function by name. No index: names are looked up once, when a template is parsed, most runs need few of them, and
+/// hashing all would be a seventh of a short run's work.
 pub fn find(name: &str) -> Option<&'static Func> {
-    TABLE.binary_search_by_key(&name, |func| func.name).ok().and_then(|at| TABLE.get(at)).copied()
+    let mut winners_first = FAMILIES.iter().rev().flat_map(|family| family.iter().rev());
+    winners_first.find(|func| func.name == name)
 }
 
 /// All names, for suggestions and documentation.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().map(|func| func.name)
+    let names: BTreeSet<&str> =
+        FAMILIES.iter().flat_map(|family| family.iter()).map(|func| func.name).collect();
+    names.into_iter()
 }
 
 /// A method of `json.Number`.
