@@ -76,17 +76,29 @@ const FORMS: [(&str, Form); 4] = [
 impl Asked {
     /// Options of `render`.
     pub(super) fn render(&self) -> Result<RenderOptions, Usage> {
+        let (given, watch) = (self.given(self.secrets()?)?, self.is_set("watch")?);
+        if watch && given.iter().any(|given| given.path.as_os_str() == "-") {
+            return Err(self.wrong("standard input can't be watched: write it into a file and name that"));
+        }
         Ok(RenderOptions {
-            given: self.given(self.secrets()?)?,
+            given,
             bare: self.bare()?,
-            fixture: self.text("fixture").map(PathBuf::from),
+            fixture: self.path("fixture", "a file with secrets")?,
             kv2: self.mounts("kv2"),
-            out: self.text("out").map(PathBuf::from),
+            out: self.path("out", "the folder to write to")?,
             diff: self.is_set("diff")?,
-            watch: self.is_set("watch")?,
+            watch,
             reveal: self.is_set("reveal")?,
             flags: Box::new(self.settings()?),
         })
+    }
+
+    /// A path, which an empty variable of a script is not.
+    fn path(&self, flag: &str, names: &str) -> Result<Option<PathBuf>, Usage> {
+        match self.text(flag) {
+            Some("") => Err(self.wrong(&format!("-{flag} is empty: it names {names}"))),
+            path => Ok(path.map(PathBuf::from)),
+        }
     }
 
     /// Options of `check`.

@@ -53,7 +53,7 @@ pub(super) fn secret(path: &Path, format: Format, how: How<'_>) -> Unit {
         Format::Shell => "sh",
         other => other.name(),
     };
-    one.secret = Some(said(&written));
+    one.secret = Some(Sourced::new(written.clone().into_owned(), Origin::Flag("--secret".into())));
     one.format = Some(said(format.name()));
     one.destination = Some(text(&PathBuf::from(format!("{}.{ending}", name.unwrap_or("secret")))));
     one_template(path, Raw::default(), one, how)

@@ -16,6 +16,7 @@ use crate::{
         go::calls::{Asks, CalledPath, ProgramCall, SecretCall},
         oddity::{Oddity, Sign},
     },
+    vault::path::Namespace,
 };
 
 /// What a check found.
@@ -116,6 +117,10 @@ pub fn check(inputs: Inputs, mut mounts: Mounts) -> Report {
         CalledPath::Known(path) => Some(path.as_str()),
         _ => None,
     }));
+    let units = looked.iter().filter_map(|(unit, _)| unit.config.as_ref());
+    let namespaces: BTreeSet<String> = units
+        .map(|config| config.vault.namespace.as_ref().map_or("", Namespace::as_str).to_owned())
+        .collect();
     let mut needs = BTreeSet::new();
     let mut computed = Vec::new();
     let units = looked
@@ -140,7 +145,7 @@ pub fn check(inputs: Inputs, mut mounts: Mounts) -> Report {
             CheckedUnit { name: unit.name, findings, templates }
         })
         .collect();
-    Report { units, policy: policy::hcl(&needs, &computed, &mounts) }
+    Report { units, policy: policy::hcl(&needs, &computed, &mounts, &namespaces) }
 }
 
 /// One template, looked at.

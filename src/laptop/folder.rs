@@ -19,7 +19,7 @@ const MODE: u32 = 0o600;
 #[derive(Debug, Error)]
 pub enum FolderError {
     /// The folder can't be made or used.
-    #[error("the folder {} can't be used", path.display())]
+    #[error("{} can't be used as the folder to write to", path.display())]
     Unusable {
         /// The folder.
         path: PathBuf,

@@ -217,6 +217,9 @@ fn form_of(path: &Path, text: &str) -> Form {
     if is_downward(text) {
         return Form::Annotations;
     }
+    if is_json_config(text) {
+        return Form::Config;
+    }
     match ending {
         "json" if !text.contains("{{") => Form::Config,
         "yaml" | "yml" if !text.contains("{{") => Form::Manifest,
@@ -229,6 +232,17 @@ fn is_downward(text: &str) -> bool {
     let line = text.lines().next().unwrap_or_default();
     let Some((name, _)) = line.split_once("=\"") else { return false };
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte))
+}
+
+/// Whether it is JSON with stanzas of a configuration. Texts of templates in it make it no template.
+fn is_json_config(text: &str) -> bool {
+    /// Stanzas with contents of their own, which no file of an application has by chance.
+    const STANZAS: [&str; 5] = ["auto_auth", "template", "template_config", "env_template", "vault"];
+    if !text.trim_start().starts_with('{') {
+        return false;
+    }
+    let Ok(serde_json::Value::Object(root)) = serde_json::from_str(text) else { return false };
+    STANZAS.iter().any(|name| root.get(*name).is_some_and(|stanza| stanza.is_object() || stanza.is_array()))
 }
 
 /// All configuration files together, as the agent merges them.

@@ -124,7 +124,14 @@ const fn capabilities(asks: Asks) -> &'static [&'static str] {
 }
 
 /// The policy. `computed` are places whose path is known at run time only, each on one line.
-pub fn hcl(needs: &BTreeSet<Need>, computed: &[String], mounts: &Mounts) -> String {
+///
+/// `namespaces` are those of the configurations, the root as an empty text: rules hold in the namespace of their policy.
+pub fn hcl(
+    needs: &BTreeSet<Need>,
+    computed: &[String],
+    mounts: &Mounts,
+    namespaces: &BTreeSet<String>,
+) -> String {
     let mut rules: BTreeMap<String, (BTreeSet<&'static str>, Option<&'static str>)> = BTreeMap::new();
     let mut unsure = BTreeSet::new();
     for need in needs {
@@ -138,7 +145,7 @@ pub fn hcl(needs: &BTreeSet<Need>, computed: &[String], mounts: &Mounts) -> Stri
             rule.1 = rule.1.filter(|_| condition.is_some());
         }
     }
-    let mut text = String::new();
+    let mut text = if rules.is_empty() { String::new() } else { namespaces_said(namespaces) };
     for (path, (capabilities, condition)) in &rules {
         if let Some(condition) = condition {
             let _ = writeln!(text, "# {condition}:");
@@ -170,6 +177,19 @@ pub fn hcl(needs: &BTreeSet<Need>, computed: &[String], mounts: &Mounts) -> Stri
     text
 }
 
+fn namespaces_said(namespaces: &BTreeSet<String>) -> String {
+    let names: Vec<&str> =
+        namespaces.iter().map(|name| if name.is_empty() { "the root namespace" } else { name }).collect();
+    match names.as_slice() {
+        [] | ["the root namespace"] => String::new(),
+        [one] => format!("# For the namespace {one}: write the policy there.\n\n"),
+        _ => format!(
+            "# Several namespaces ({}): check what belongs to one by itself, and write its policy there.\n\n",
+            names.join(", ")
+        ),
+    }
+}
+
 fn quoted(path: &str) -> String {
     format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""))
 }
@@ -181,7 +201,7 @@ mod tests {
     fn policy(needs: &[(&str, Asks)], mut mounts: Mounts) -> String {
         mounts.learn(needs.iter().map(|(path, _)| *path));
         let needs = needs.iter().map(|(path, asks)| Need { path: (*path).to_owned(), asks: *asks }).collect();
-        hcl(&needs, &[], &mounts)
+        hcl(&needs, &[], &mounts, &BTreeSet::new())
     }
 
     fn rules(text: &str) -> Vec<&str> {
@@ -274,11 +294,24 @@ mod tests {
 
     #[test]
     fn computed_paths_are_left_to_the_reader_and_nothing_needs_nothing() {
-        let text = hcl(&BTreeSet::new(), &["app.tmpl:3 secret (print \"x\")".to_owned()], &Mounts::default());
+        let text = hcl(
+            &BTreeSet::new(),
+            &["app.tmpl:3 secret (print \"x\")".to_owned()],
+            &Mounts::default(),
+            &BTreeSet::new(),
+        );
         assert_eq!(
             text,
             "# These paths are computed at run time, add what they become:\n#   app.tmpl:3 secret (print \"x\")\n"
         );
-        assert_eq!(hcl(&BTreeSet::new(), &[], &Mounts::default()), "");
+        assert_eq!(hcl(&BTreeSet::new(), &[], &Mounts::default(), &BTreeSet::new()), "");
+    }
+
+    #[test]
+    fn the_namespace_that_a_policy_belongs_to_is_said_unless_it_is_the_root() {
+        let said = |names: &[&str]| namespaces_said(&names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(said(&[""]), "");
+        assert_eq!(said(&["team/a"]), "# For the namespace team/a: write the policy there.\n\n");
+        assert!(said(&["", "b"]).contains("the root namespace, b"), "{}", said(&["", "b"]));
     }
 }

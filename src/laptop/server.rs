@@ -79,7 +79,11 @@ impl Server {
             }
             // Every server has this path.
             Err(error @ VaultError::Missing(_)) => {
-                return Err(access(chain(&error), Some("check that the address is that of Vault's API")));
+                let hint = match &self.namespace {
+                    Some(_) => "check the namespace (VAULT_NAMESPACE, or `namespace` of the configuration)",
+                    None => "check that the address is that of Vault's API",
+                };
+                return Err(access(chain(&error), Some(hint)));
             }
             Err(error) => return Err(access(chain(&error), error.hint())),
         }

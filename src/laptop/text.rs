@@ -70,7 +70,9 @@ fn find(spec: &Arc<TemplateSpec>, path: &Path, beside: &Path) -> Result<Found, P
     let Some(near) = near else {
         let what = format!("the template file {} can't be read: {why}", path.display());
         let problem = Problem::error(what).at(spec.origin.clone());
-        return Err(problem.hint(format!("here it may also lie in {}", beside.display())));
+        let folder =
+            if beside == Path::new(".") { "this folder".to_owned() } else { beside.display().to_string() };
+        return Err(problem.hint(format!("on a laptop, a file of this name in {folder} would do as well")));
     };
     let text = input::text(&near).map_err(|why| {
         let what = format!("the template file {} can't be read: {why}", near.display());

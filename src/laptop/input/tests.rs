@@ -31,6 +31,8 @@ fn files_are_judged_by_name_and_contents() {
         ("a.yaml", "x: {{ secret \"kv/a\" }}", Form::Template),
         ("a.yaml", "x: 1", Form::Manifest),
         ("a.json", "{\"template\":[]}", Form::Config),
+        ("a.json", "{\"template\":{\"contents\":\"{{ env \\\"A\\\" }}\"}}", Form::Config),
+        ("a.json", "{\"user\": \"{{ env `A` }}\", \"template\": \"x\"}", Form::Template),
         ("a.json", "{\"kind\":\"Pod\",\"apiVersion\":\"v1\"}", Form::Manifest),
         ("annotations", "vault.hashicorp.com/role=\"r\"\n", Form::Annotations),
         ("app.conf", "x = \"y\"\n", Form::Template),
