@@ -1,5 +1,6 @@
 //! This process among others: signals, pid file, service manager, self-protection, memory settings, orphans.
 
+pub mod cpu;
 pub mod harden;
 pub mod memory;
 pub mod pid_file;

@@ -11,6 +11,9 @@ use super::{
     value::Value,
 };
 
+/// Bytes of text that a fast function reads in the time of one step; slow ones charge for themselves.
+const BYTES_PER_STEP: usize = 2_048;
+
 /// What a call has besides its function: the node that errors name, its name, arguments, and the piped value.
 pub(super) struct Call<'r> {
     pub(super) at: At<'r>,
@@ -111,8 +114,11 @@ impl<'r> Run<'r, '_> {
 
     fn invoke(&mut self, function: &'static Func, at: At<'r>, name: &str, values: Vec<Val>) -> Outcome<Val> {
         let boxed = values.iter().take(64).enumerate().map(|(at, value)| u64::from(value.boxed) << at).sum();
+        let texts = values.iter().filter_map(|value| value.value.as_text());
+        let size = texts.map(|text| text.as_bytes().len()).sum::<usize>();
         let args = Args::new(values.into_iter().map(|value| value.value).collect()).with_interfaces(boxed);
-        let result = (function.run)(self.ctx, args).and_then(|value| {
+        let charged = self.ctx.labour((size / BYTES_PER_STEP) as u64);
+        let result = charged.and_then(|()| (function.run)(self.ctx, args)).and_then(|value| {
             self.ctx.charge(value.weight())?;
             Ok(value)
         });

@@ -7,7 +7,14 @@ use std::{
     sync::Arc,
 };
 
-use super::{funcs::FuncError, meter::Meter, object::Object, parser::Trees, stack::Stack, value::Value};
+use super::{
+    funcs::{FuncError, Patterns},
+    meter::Meter,
+    object::Object,
+    parser::Trees,
+    stack::Stack,
+    value::Value,
+};
 use crate::{
     secrets::request::{AuthId, SecretRequest},
     template::{
@@ -28,6 +35,12 @@ const MAX_STEPS: u64 = 2_000_000;
 
 /// Different requests that one render may make.
 const MAX_REQUESTS: usize = 5_000;
+
+/// Bytes that a digest reads in the time of one step.
+const DIGESTED_PER_STEP: usize = 128;
+
+/// What a small value takes with all that is around it.
+const BYTES_PER_VALUE: usize = 96;
 
 /// What one template runs with.
 #[derive(Clone, Default)]
@@ -68,6 +81,7 @@ pub struct Ctx<'a> {
     /// One value per answer, so that a changed map stays changed for the rest of the render.
     pub(super) answers: BTreeMap<SecretRequest, Value>,
     pub(super) scratch: Option<Rc<Object>>,
+    pub(super) patterns: Patterns,
     produced: usize,
     written: usize,
     steps: u64,
@@ -101,6 +115,7 @@ impl<'a> Ctx<'a> {
             stack: Stack::here(),
             answers: BTreeMap::new(),
             scratch: None,
+            patterns: Patterns::default(),
             produced: 0,
             written: 0,
             steps: 0,
@@ -154,11 +169,7 @@ impl<'a> Ctx<'a> {
     /// # Errors
     /// The limit is reached.
     pub(super) fn step(&mut self) -> Result<(), FuncError> {
-        self.steps += 1;
-        if self.steps > MAX_STEPS {
-            return Err(FuncError::limit("the template takes more than 2,000,000 steps"));
-        }
-        Ok(())
+        self.labour(1)
     }
 
     /// Counts work of a function that takes as long as many steps.
@@ -166,8 +177,28 @@ impl<'a> Ctx<'a> {
     /// # Errors
     /// The limit is reached.
     pub fn labour(&mut self, steps: u64) -> Result<(), FuncError> {
-        self.steps = self.steps.saturating_add(steps - 1);
-        self.step()
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > MAX_STEPS {
+            return Err(FuncError::limit("the template takes more than 2,000,000 steps"));
+        }
+        Ok(())
+    }
+
+    /// Counts the reading of a text by a digest.
+    ///
+    /// # Errors
+    /// The limit is reached.
+    pub fn digest(&mut self, text: &[u8]) -> Result<(), FuncError> {
+        self.labour((text.len() / DIGESTED_PER_STEP) as u64)
+    }
+
+    /// Takes what a parsed text will need: each of its marks may stand for a value.
+    ///
+    /// # Errors
+    /// The limit is reached.
+    pub fn charge_parsed(&mut self, text: &[u8], marks: &[u8]) -> Result<(), FuncError> {
+        let values = text.iter().filter(|byte| marks.contains(byte)).count();
+        self.charge(text.len().saturating_add(values.saturating_mul(BYTES_PER_VALUE)))
     }
 
     /// Notes a request.

@@ -9,6 +9,7 @@ mod translate;
 use std::{borrow::Cow, ops::Range};
 
 use super::bytes::utf8_pieces;
+use crate::template::go::funcs::FuncError;
 
 /// A pattern that Go refuses, or that this engine cannot run.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -25,12 +26,24 @@ pub enum RegexError {
 #[derive(Debug)]
 pub struct Regex {
     engine: regex_lite::Regex,
+    /// Bytes that its program takes at most.
+    size: usize,
     /// Names of the groups; the first entry is the whole match.
     names: Vec<Option<String>>,
 }
 
 /// Byte ranges of a match: the whole, then its groups.
 type Groups = Vec<Option<Range<usize>>>;
+
+/// Hears of each match: where it ends, and how many bytes the result has so far. Its error ends the search.
+pub type OnMatch<'w> = &'w mut dyn FnMut(usize, usize) -> Result<(), FuncError>;
+
+/// Programs are made as small as they can be, from here …
+const SMALLEST: usize = 256;
+/// … up to this.
+const LARGEST: usize = 4 << 20;
+/// The engine's notes take the program's size times half the number of groups.
+const LARGEST_NOTES: usize = 32 << 20;
 
 impl Regex {
     /// Compiles a pattern in Go's syntax.
@@ -51,10 +64,23 @@ impl Regex {
             })
         })?;
         let (translated, names) = translate::translate(pattern)?;
-        let engine = regex_lite::RegexBuilder::new(&translated)
-            .build()
-            .map_err(|error| RegexError::Unsupported(pattern.to_owned(), error.to_string()))?;
-        Ok(Self { engine, names })
+        let mut builder = regex_lite::RegexBuilder::new(&translated);
+        let mut size = SMALLEST;
+        loop {
+            let larger = size * 2;
+            match builder.size_limit(size).build() {
+                Ok(engine) => return Ok(Self { engine, size, names }),
+                // The engine doesn't say whether it was the size.
+                Err(_) if larger <= LARGEST && larger * names.len() <= LARGEST_NOTES => size = larger,
+                Err(error) => return Err(RegexError::Unsupported(pattern.to_owned(), error.to_string())),
+            }
+        }
+    }
+
+    /// Bytes that its program takes, up to twice as many as it really does: a walk through a text takes so long that many
+    /// times per byte at worst.
+    pub const fn size(&self) -> usize {
+        self.size
     }
 
     /// Whether the pattern matches anywhere.
@@ -63,29 +89,66 @@ impl Regex {
     }
 
     /// The first `limit` matches; all when `limit` is `None`.
-    pub fn find<'t>(&self, text: &'t [u8], limit: Option<usize>) -> Vec<&'t [u8]> {
+    ///
+    /// # Errors
+    /// What `on_match` says.
+    pub fn find<'t>(
+        &self,
+        text: &'t [u8],
+        limit: Option<usize>,
+        on_match: OnMatch<'_>,
+    ) -> Result<Vec<&'t [u8]>, FuncError> {
         let subject = Subject::new(text);
         let matches = self.engine.find_iter(&subject.text).take(limit.unwrap_or(usize::MAX));
-        matches.map(|found| &text[subject.range(found.range())]).collect()
+        let mut found = Vec::new();
+        for matched in matches {
+            found.push(&text[subject.range(matched.range())]);
+            on_match(matched.end(), found.len() * 64)?;
+        }
+        Ok(found)
     }
 
     /// Replaces all matches; `$1`, `${name}` and `$$` in the replacement are expanded.
-    pub fn replace(&self, text: &[u8], replacement: &[u8]) -> Vec<u8> {
-        self.replace_with(text, |groups, out| self.expand(text, groups, replacement, out))
+    ///
+    /// # Errors
+    /// What `on_match` says.
+    pub fn replace(
+        &self,
+        text: &[u8],
+        replacement: &[u8],
+        on_match: OnMatch<'_>,
+    ) -> Result<Vec<u8>, FuncError> {
+        self.replace_with(text, on_match, |groups, out| self.expand(text, groups, replacement, out))
     }
 
     /// Replaces all matches by exactly `replacement`.
-    pub fn replace_literal(&self, text: &[u8], replacement: &[u8]) -> Vec<u8> {
-        self.replace_with(text, |_, out| out.extend_from_slice(replacement))
+    ///
+    /// # Errors
+    /// What `on_match` says.
+    pub fn replace_literal(
+        &self,
+        text: &[u8],
+        replacement: &[u8],
+        on_match: OnMatch<'_>,
+    ) -> Result<Vec<u8>, FuncError> {
+        self.replace_with(text, on_match, |_, out| out.extend_from_slice(replacement))
     }
 
     /// The text between matches: at most `count` pieces when that is positive, all when negative, none for zero.
-    pub fn split<'t>(&self, text: &'t [u8], count: i64) -> Option<Vec<&'t [u8]>> {
+    ///
+    /// # Errors
+    /// What `on_match` says.
+    pub fn split<'t>(
+        &self,
+        text: &'t [u8],
+        count: i64,
+        on_match: OnMatch<'_>,
+    ) -> Result<Option<Vec<&'t [u8]>>, FuncError> {
         if count == 0 {
-            return None;
+            return Ok(None);
         }
         if text.is_empty() && self.engine.as_str() != "" {
-            return Some(vec![text]);
+            return Ok(Some(vec![text]));
         }
         let limit = usize::try_from(count).unwrap_or(usize::MAX);
         let subject = Subject::new(text);
@@ -100,14 +163,20 @@ impl Regex {
                 pieces.push(&text[begin..end]);
             }
             begin = range.end;
+            on_match(found.end(), pieces.len() * 64)?;
         }
         if end != text.len() {
             pieces.push(&text[begin..]);
         }
-        Some(pieces)
+        Ok(Some(pieces))
     }
 
-    fn replace_with(&self, text: &[u8], mut write: impl FnMut(&Groups, &mut Vec<u8>)) -> Vec<u8> {
+    fn replace_with(
+        &self,
+        text: &[u8],
+        on_match: OnMatch<'_>,
+        mut write: impl FnMut(&Groups, &mut Vec<u8>),
+    ) -> Result<Vec<u8>, FuncError> {
         let subject = Subject::new(text);
         let (mut out, mut last) = (Vec::with_capacity(text.len()), 0);
         for captures in self.engine.captures_iter(&subject.text) {
@@ -117,9 +186,10 @@ impl Regex {
             out.extend_from_slice(&text[last..whole.start]);
             write(&groups, &mut out);
             last = whole.end;
+            on_match(last, out.len())?;
         }
         out.extend_from_slice(&text[last..]);
-        out
+        Ok(out)
     }
 
     fn expand(&self, text: &[u8], groups: &Groups, template: &[u8], out: &mut Vec<u8>) {

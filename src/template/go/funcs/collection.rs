@@ -20,27 +20,43 @@ pub(super) const FUNCS: &[Func] = &[
         &[Type::Any, Type::Any],
         Type::Bool,
         "whether a list or text holds a value",
-        |_, args| contains(args.get(0), args.get(1)).map(Value::Bool),
+        |ctx, args| contains(ctx, args.get(0), args.get(1)).map(Value::Bool),
     ),
     Func::new(
         "contains",
         &[Type::Any, Type::Any],
         Type::Bool,
         "whether a value is in a list or text, the value first",
-        |_, args| contains(args.get(1), args.get(0)).map(Value::Bool),
+        |ctx, args| contains(ctx, args.get(1), args.get(0)).map(Value::Bool),
     ),
-    Func::new("containsAll", NEEDLES, Type::Bool, "whether a list holds all values of another", |_, args| {
-        search(&args, true, true)
-    }),
-    Func::new("containsAny", NEEDLES, Type::Bool, "whether a list holds any value of another", |_, args| {
-        search(&args, false, false)
-    }),
-    Func::new("containsNone", NEEDLES, Type::Bool, "whether a list holds no value of another", |_, args| {
-        search(&args, true, false)
-    }),
-    Func::new("containsNotAll", NEEDLES, Type::Bool, "whether a list lacks a value of another", |_, args| {
-        search(&args, false, true)
-    }),
+    Func::new(
+        "containsAll",
+        NEEDLES,
+        Type::Bool,
+        "whether a list holds all values of another",
+        |ctx, args| search(ctx, &args, true, true),
+    ),
+    Func::new(
+        "containsAny",
+        NEEDLES,
+        Type::Bool,
+        "whether a list holds any value of another",
+        |ctx, args| search(ctx, &args, false, false),
+    ),
+    Func::new(
+        "containsNone",
+        NEEDLES,
+        Type::Bool,
+        "whether a list holds no value of another",
+        |ctx, args| search(ctx, &args, true, false),
+    ),
+    Func::new(
+        "containsNotAll",
+        NEEDLES,
+        Type::Bool,
+        "whether a list lacks a value of another",
+        |ctx, args| search(ctx, &args, false, true),
+    ),
     Func::new("explodeMap", &[Type::DICT], Type::DICT, "nested maps from keys with slashes", explode_map),
     Func::new("mergeMap", MERGED, Type::DICT, "adds what the first map lacks from the second", |_, args| {
         merge(&args.map(0), &args.map(1), false).map(Value::Map)
@@ -55,17 +71,23 @@ pub(super) const FUNCS: &[Func] = &[
     ),
 ];
 
+/// Items that are compared in the time of one step.
+const ITEMS_PER_STEP: usize = 32;
+
 /// Gives `otherwise`, or its opposite at the first needle whose presence is not `wanted`.
-fn search(args: &Args, otherwise: bool, wanted: bool) -> Result<Value, FuncError> {
+fn search(ctx: &mut Ctx<'_>, args: &Args, otherwise: bool, wanted: bool) -> Result<Value, FuncError> {
     for needle in args.list(0).items() {
-        if contains(args.get(1), needle)? != wanted {
+        if contains(ctx, args.get(1), needle)? != wanted {
             return Ok(Value::Bool(!otherwise));
         }
     }
     Ok(Value::Bool(otherwise))
 }
 
-fn contains(hay: &Value, needle: &Value) -> Result<bool, FuncError> {
+fn contains(ctx: &mut Ctx<'_>, hay: &Value, needle: &Value) -> Result<bool, FuncError> {
+    if let Value::List(list) = hay {
+        ctx.labour((list.len() / ITEMS_PER_STEP) as u64)?;
+    }
     match (hay, needle) {
         // What Go's reflection says to a nil needle, once it meets a text.
         (Value::List(list), Value::Nil) if list.items().iter().any(is_text) => Err(zero_value()),

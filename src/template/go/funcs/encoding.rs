@@ -31,10 +31,12 @@ pub(super) const FUNCS: &[Func] = &[
     Func::new("base64URLEncode", TEXT, Type::String, "base64 with the URL alphabet", |_, args| {
         Ok(Value::text(base::encode64(args.bytes(0), Alphabet::Url)))
     }),
-    Func::new("md5sum", TEXT, Type::String, "MD5 in hexadecimal", |_, args| {
+    Func::new("md5sum", TEXT, Type::String, "MD5 in hexadecimal", |ctx, args| {
+        ctx.digest(args.bytes(0))?;
         Ok(Value::text(digest::hex(&digest::md5(args.bytes(0)))))
     }),
-    Func::new("sha256Hex", TEXT, Type::String, "SHA-256 in hexadecimal", |_, args| {
+    Func::new("sha256Hex", TEXT, Type::String, "SHA-256 in hexadecimal", |ctx, args| {
+        ctx.digest(args.bytes(0))?;
         Ok(Value::text(digest::hex(sha::digest(&sha::SHA256, args.bytes(0)).as_ref())))
     }),
     Func::new(
@@ -42,7 +44,8 @@ pub(super) const FUNCS: &[Func] = &[
         &[Type::String, Type::String],
         Type::String,
         "HMAC-SHA-256 of a message with a key, in hexadecimal",
-        |_, args| {
+        |ctx, args| {
+            ctx.digest(args.bytes(0))?;
             let key = hmac::Key::new(hmac::HMAC_SHA256, args.bytes(1));
             Ok(Value::text(digest::hex(hmac::sign(&key, args.bytes(0)).as_ref())))
         },

@@ -13,6 +13,7 @@ mod collection;
 mod encoding;
 mod foreign;
 mod host;
+mod matching;
 mod math;
 mod merge;
 pub mod pairs;
@@ -42,6 +43,7 @@ use std::collections::BTreeSet;
 
 pub(super) use builtin::CALLEE;
 pub(in crate::template) use host::{is_inside, issue_request, secret_request};
+pub(super) use matching::Patterns;
 pub use registry::{Registry, is_denied};
 pub use scratch::scratch;
 

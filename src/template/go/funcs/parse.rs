@@ -48,12 +48,12 @@ pub(super) const FUNCS: &[Func] = &[
     }),
     Func::new("parseJSON", TEXT, Type::Any, "the value of JSON text; numbers become floats", |ctx, args| {
         let text = args.bytes(0);
-        ctx.charge(text.len())?;
+        ctx.charge_parsed(text, b",[{")?;
         if text.is_empty() { Ok(Value::dict([])) } else { json_read::read(text) }
     }),
     Func::new("parseYAML", TEXT, Type::Any, "the value of YAML text", |ctx, args| {
         let text = args.bytes(0);
-        ctx.charge(text.len())?;
+        ctx.charge_parsed(text, b",[{:\n")?;
         if text.is_empty() {
             return Ok(Value::dict([]));
         }

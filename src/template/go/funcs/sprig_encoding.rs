@@ -27,16 +27,20 @@ pub(super) const FUNCS: &[Func] = &[
     Func::new("sprig_b32dec", TEXT, Type::String, "text from base32, or what is wrong with it", |_, args| {
         Ok(text_or_error(base::decode32(args.bytes(0))))
     }),
-    Func::new("sprig_sha1sum", TEXT, Type::String, "SHA-1 in hexadecimal", |_, args| {
+    Func::new("sprig_sha1sum", TEXT, Type::String, "SHA-1 in hexadecimal", |ctx, args| {
+        ctx.digest(args.bytes(0))?;
         Ok(sum(&sha::SHA1_FOR_LEGACY_USE_ONLY, args.bytes(0)))
     }),
-    Func::new("sprig_sha256sum", TEXT, Type::String, "SHA-256 in hexadecimal", |_, args| {
+    Func::new("sprig_sha256sum", TEXT, Type::String, "SHA-256 in hexadecimal", |ctx, args| {
+        ctx.digest(args.bytes(0))?;
         Ok(sum(&sha::SHA256, args.bytes(0)))
     }),
-    Func::new("sprig_sha512sum", TEXT, Type::String, "SHA-512 in hexadecimal", |_, args| {
+    Func::new("sprig_sha512sum", TEXT, Type::String, "SHA-512 in hexadecimal", |ctx, args| {
+        ctx.digest(args.bytes(0))?;
         Ok(sum(&sha::SHA512, args.bytes(0)))
     }),
-    Func::new("sprig_adler32sum", TEXT, Type::String, "Adler-32 as a decimal number", |_, args| {
+    Func::new("sprig_adler32sum", TEXT, Type::String, "Adler-32 as a decimal number", |ctx, args| {
+        ctx.digest(args.bytes(0))?;
         Ok(Value::text(digest::adler32(args.bytes(0)).to_string()))
     }),
 ];

@@ -60,12 +60,12 @@ pub(super) const FUNCS: &[Func] = &[
         Type::Any,
         "the value of JSON text, nil when it is none",
         |ctx, args| {
-            ctx.charge(args.bytes(0).len())?;
+            ctx.charge_parsed(args.bytes(0), b",[{")?;
             Ok(json_read::read(args.bytes(0)).unwrap_or_default())
         },
     ),
     Func::new("sprig_mustFromJson", TEXT, Type::Any, "the value of JSON text", |ctx, args| {
-        ctx.charge(args.bytes(0).len())?;
+        ctx.charge_parsed(args.bytes(0), b",[{")?;
         json_read::read(args.bytes(0))
     }),
     Func::new("sprig_toJson", ANY, Type::String, "JSON on one line, with < > & escaped", |ctx, args| {

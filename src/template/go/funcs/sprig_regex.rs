@@ -1,9 +1,14 @@
 //! Sprig's regular expressions: pattern first, then the text, then the replacement.
 
-use super::{Args, Func, FuncError, text::compile};
+use std::rc::Rc;
+
+use super::{
+    Args, Func, FuncError,
+    matching::{Watch, compile},
+};
 use crate::template::go::{
     ctx::Ctx,
-    format::regex::{Regex, quote_meta},
+    format::regex::{OnMatch, Regex, quote_meta},
     kind::Type,
     quote::quote_pattern,
     value::Value,
@@ -19,56 +24,79 @@ pub(super) const FUNCS: &[Func] = &[
         TWO,
         Type::Bool,
         "whether a pattern matches; a bad one never does",
-        |_, args| Ok(Value::Bool(compile(args.bytes(0)).is_ok_and(|regex| regex.is_match(args.bytes(1))))),
+        |ctx, args| match compile(ctx, args.bytes(0)) {
+            Ok(regex) => matches(ctx, &regex, &args),
+            Err(error) if error.is_limit() => Err(error),
+            Err(_) => Ok(Value::Bool(false)),
+        },
     ),
-    Func::new("sprig_mustRegexMatch", TWO, Type::Bool, "whether a pattern matches", |_, args| {
-        Ok(Value::Bool(compile(args.bytes(0))?.is_match(args.bytes(1))))
+    Func::new("sprig_mustRegexMatch", TWO, Type::Bool, "whether a pattern matches", |ctx, args| {
+        let regex = compile(ctx, args.bytes(0))?;
+        matches(ctx, &regex, &args)
     }),
-    Func::new("sprig_regexFind", TWO, Type::String, "the first match of a pattern", |_, args| {
-        Ok(find(&named(&args)?, &args))
+    Func::new("sprig_regexFind", TWO, Type::String, "the first match of a pattern", |ctx, args| {
+        let regex = named(ctx, &args)?;
+        find(ctx, &regex, &args)
     }),
-    Func::new("sprig_mustRegexFind", TWO, Type::String, "the first match of a pattern", |_, args| {
-        Ok(find(&compile(args.bytes(0))?, &args))
+    Func::new("sprig_mustRegexFind", TWO, Type::String, "the first match of a pattern", |ctx, args| {
+        let regex = compile(ctx, args.bytes(0))?;
+        find(ctx, &regex, &args)
     }),
     Func::new("sprig_regexFindAll", COUNTED, Type::STRINGS, "the matches of a pattern", |ctx, args| {
-        find_all(ctx, &named(&args)?, &args)
+        let regex = named(ctx, &args)?;
+        find_all(ctx, &regex, &args)
     }),
     Func::new("sprig_mustRegexFindAll", COUNTED, Type::STRINGS, "the matches of a pattern", |ctx, args| {
-        find_all(ctx, &compile(args.bytes(0))?, &args)
+        let regex = compile(ctx, args.bytes(0))?;
+        find_all(ctx, &regex, &args)
     }),
     Func::new(
         "sprig_regexReplaceAll",
         THREE,
         Type::String,
         "replaces each match, with $1 for groups",
-        |ctx, args| bounded(ctx, named(&args)?.replace(args.bytes(1), args.bytes(2))),
+        |ctx, args| {
+            let regex = named(ctx, &args)?;
+            replaced(ctx, &args, &regex, Regex::replace)
+        },
     ),
     Func::new(
         "sprig_mustRegexReplaceAll",
         THREE,
         Type::String,
         "replaces each match, with $1 for groups",
-        |ctx, args| bounded(ctx, compile(args.bytes(0))?.replace(args.bytes(1), args.bytes(2))),
+        |ctx, args| {
+            let regex = compile(ctx, args.bytes(0))?;
+            replaced(ctx, &args, &regex, Regex::replace)
+        },
     ),
     Func::new(
         "sprig_regexReplaceAllLiteral",
         THREE,
         Type::String,
         "replaces each match by a text",
-        |ctx, args| bounded(ctx, named(&args)?.replace_literal(args.bytes(1), args.bytes(2))),
+        |ctx, args| {
+            let regex = named(ctx, &args)?;
+            replaced(ctx, &args, &regex, Regex::replace_literal)
+        },
     ),
     Func::new(
         "sprig_mustRegexReplaceAllLiteral",
         THREE,
         Type::String,
         "replaces each match by a text",
-        |ctx, args| bounded(ctx, compile(args.bytes(0))?.replace_literal(args.bytes(1), args.bytes(2))),
+        |ctx, args| {
+            let regex = compile(ctx, args.bytes(0))?;
+            replaced(ctx, &args, &regex, Regex::replace_literal)
+        },
     ),
     Func::new("sprig_regexSplit", COUNTED, Type::STRINGS, "the parts between matches", |ctx, args| {
-        split(ctx, &named(&args)?, &args)
+        let regex = named(ctx, &args)?;
+        split(ctx, &regex, &args)
     }),
     Func::new("sprig_mustRegexSplit", COUNTED, Type::STRINGS, "the parts between matches", |ctx, args| {
-        split(ctx, &compile(args.bytes(0))?, &args)
+        let regex = compile(ctx, args.bytes(0))?;
+        split(ctx, &regex, &args)
     }),
     Func::new(
         "sprig_regexQuoteMeta",
@@ -80,37 +108,50 @@ pub(super) const FUNCS: &[Func] = &[
 ];
 
 /// The pattern of the functions that panic in the original, whose message names the pattern.
-fn named(args: &Args) -> Result<Regex, FuncError> {
-    compile(args.bytes(0)).map_err(|error| {
+fn named(ctx: &mut Ctx<'_>, args: &Args) -> Result<Rc<Regex>, FuncError> {
+    compile(ctx, args.bytes(0)).map_err(|error| {
+        if error.is_limit() {
+            return error;
+        }
         let words = format!("regexp: Compile({}): {}", quote_pattern(args.bytes(0)), error.go_text());
         FuncError::quoting(words, error.shown())
     })
 }
 
-fn find(regex: &Regex, args: &Args) -> Value {
-    Value::text(regex.find(args.bytes(1), Some(1)).first().map_or_else(Vec::new, |found| found.to_vec()))
+fn matches(ctx: &mut Ctx<'_>, regex: &Regex, args: &Args) -> Result<Value, FuncError> {
+    Watch::start(ctx, regex, args.bytes(1).len())?;
+    Ok(Value::Bool(regex.is_match(args.bytes(1))))
 }
 
-fn texts(ctx: &mut Ctx<'_>, texts: &[&[u8]]) -> Result<Value, FuncError> {
-    ctx.charge(texts.len() * 64)?;
-    Ok(Value::strings(texts.iter().map(|text| text.to_vec())))
+fn find(ctx: &mut Ctx<'_>, regex: &Regex, args: &Args) -> Result<Value, FuncError> {
+    let mut watch = Watch::start(ctx, regex, args.bytes(1).len())?;
+    let found = regex.find(args.bytes(1), Some(1), &mut |end, made| watch.matched(end, made))?;
+    Ok(Value::text(found.first().map_or_else(Vec::new, |found| found.to_vec())))
+}
+
+fn texts(texts: &[&[u8]]) -> Value {
+    Value::strings(texts.iter().map(|text| text.to_vec()))
 }
 
 fn find_all(ctx: &mut Ctx<'_>, regex: &Regex, args: &Args) -> Result<Value, FuncError> {
-    let found = regex.find(args.bytes(1), usize::try_from(args.int(2)).ok());
-    if found.is_empty() { Ok(Type::STRINGS.zero()) } else { texts(ctx, &found) }
+    let mut watch = Watch::start(ctx, regex, args.bytes(1).len())?;
+    let limit = usize::try_from(args.int(2)).ok();
+    let found = regex.find(args.bytes(1), limit, &mut |end, made| watch.matched(end, made))?;
+    Ok(if found.is_empty() { Type::STRINGS.zero() } else { texts(&found) })
 }
 
 fn split(ctx: &mut Ctx<'_>, regex: &Regex, args: &Args) -> Result<Value, FuncError> {
-    match regex.split(args.bytes(1), args.int(2)) {
-        Some(parts) => texts(ctx, &parts),
-        None => Ok(Type::STRINGS.zero()),
-    }
+    let mut watch = Watch::start(ctx, regex, args.bytes(1).len())?;
+    let parts = regex.split(args.bytes(1), args.int(2), &mut |end, made| watch.matched(end, made))?;
+    Ok(parts.map_or_else(|| Type::STRINGS.zero(), |parts| texts(&parts)))
 }
 
-fn bounded(ctx: &mut Ctx<'_>, text: Vec<u8>) -> Result<Value, FuncError> {
-    ctx.charge(text.len())?;
-    Ok(Value::text(text))
+type Replace = fn(&Regex, &[u8], &[u8], OnMatch<'_>) -> Result<Vec<u8>, FuncError>;
+
+fn replaced(ctx: &mut Ctx<'_>, args: &Args, regex: &Regex, replace: Replace) -> Result<Value, FuncError> {
+    let mut watch = Watch::start(ctx, regex, args.bytes(1).len())?;
+    let out = replace(regex, args.bytes(1), args.bytes(2), &mut |end, made| watch.matched(end, made))?;
+    Ok(Value::text(out))
 }
 
 #[cfg(test)]

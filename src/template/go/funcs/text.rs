@@ -1,12 +1,12 @@
 //! Consul-template's functions on text.
 
-use super::{Args, Func, FuncError};
+use super::{
+    Args, Func, FuncError,
+    matching::{Watch, compile},
+};
 use crate::template::go::{
     ctx::Ctx,
-    format::{
-        bytes, letters,
-        regex::{Regex, RegexError},
-    },
+    format::{bytes, letters},
     kind::Type,
     value::{Key, Map, Value},
 };
@@ -64,8 +64,10 @@ pub(super) const FUNCS: &[Func] = &[
         "spaces before every line that has text",
         indent,
     ),
-    Func::new("regexMatch", TWO, Type::Bool, "whether a regular expression matches", |_, args| {
-        Ok(Value::Bool(compile(args.bytes(0))?.is_match(args.bytes(1))))
+    Func::new("regexMatch", TWO, Type::Bool, "whether a regular expression matches", |ctx, args| {
+        let regex = compile(ctx, args.bytes(0))?;
+        Watch::start(ctx, &regex, args.bytes(1).len())?;
+        Ok(Value::Bool(regex.is_match(args.bytes(1))))
     }),
     Func::new(
         "regexReplaceAll",
@@ -73,23 +75,14 @@ pub(super) const FUNCS: &[Func] = &[
         Type::String,
         "replaces each match of a regular expression",
         |ctx, args| {
-            let out = compile(args.bytes(0))?.replace(args.bytes(2), args.bytes(1));
-            ctx.charge(out.len())?;
+            let regex = compile(ctx, args.bytes(0))?;
+            let mut watch = Watch::start(ctx, &regex, args.bytes(2).len())?;
+            let out =
+                regex.replace(args.bytes(2), args.bytes(1), &mut |end, made| watch.matched(end, made))?;
             Ok(Value::text(out))
         },
     ),
 ];
-
-/// A compiled pattern, or its error. A pattern can come out of a secret, so that only the original's words quote it.
-pub(super) fn compile(pattern: &[u8]) -> Result<Regex, FuncError> {
-    Regex::new(pattern).map_err(|error| {
-        let shown = match &error {
-            RegexError::Syntax(words, _) => format!("error parsing regexp: {words}"),
-            RegexError::Unsupported(..) => "the regular expression is too large".to_owned(),
-        };
-        FuncError::quoting(error.to_string(), shown)
-    })
-}
 
 /// A list of texts.
 pub(super) fn pieces(ctx: &mut Ctx<'_>, pieces: Vec<&[u8]>) -> Result<Value, FuncError> {

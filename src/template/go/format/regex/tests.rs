@@ -8,6 +8,11 @@ fn matches(pattern: &str, text: &str) -> bool {
     Regex::new(pattern.as_bytes()).unwrap_or_else(|e| panic!("{pattern}: {e}")).is_match(text.as_bytes())
 }
 
+/// Minds no match.
+fn all(_: usize, _: usize) -> Result<(), FuncError> {
+    Ok(())
+}
+
 #[test]
 fn refused_patterns_get_gos_words() {
     for (pattern, words) in [
@@ -106,27 +111,29 @@ fn what_go_accepts_means_the_same() {
 #[test]
 fn replacements_expand_like_go() {
     let regex = Regex::new(b"a(x*)b(?P<n>y)?").unwrap();
-    let out = regex.replace(b"axb ab", b"<$1|${n}|$$|$|$9|${|$1x|${1}x>");
+    let out = regex.replace(b"axb ab", b"<$1|${n}|$$|$|$9|${|$1x|${1}x>", &mut all).unwrap();
     assert_eq!(String::from_utf8_lossy(&out), "<x||$|$||${||xx> <||$|$||${||x>");
-    assert_eq!(regex.replace_literal(b"-ab-", b"${1}"), b"-${1}-");
-    assert_eq!(Regex::new(b"").unwrap().replace(b"abc", b"-"), b"-a-b-c-");
-    assert_eq!(Regex::new(b"a*").unwrap().replace(b"baac", b"-"), b"-b-c-");
+    assert_eq!(regex.replace_literal(b"-ab-", b"${1}", &mut all).unwrap(), b"-${1}-");
+    assert_eq!(Regex::new(b"").unwrap().replace(b"abc", b"-", &mut all).unwrap(), b"-a-b-c-");
+    assert_eq!(Regex::new(b"a*").unwrap().replace(b"baac", b"-", &mut all).unwrap(), b"-b-c-");
 }
 
 #[test]
 fn bytes_that_are_not_utf8_match_as_one_character_and_survive() {
     let dot = Regex::new(b".").unwrap();
-    assert_eq!(dot.replace(b"\xffa", b"<$0>"), b"<\xff><a>");
-    assert_eq!(dot.find("é\u{ff}".as_bytes(), None).len(), 2);
-    assert_eq!(dot.find(b"\xff\xfea", Some(2)), [b"\xff", b"\xfe"]);
+    assert_eq!(dot.replace(b"\xffa", b"<$0>", &mut all).unwrap(), b"<\xff><a>");
+    assert_eq!(dot.find("é\u{ff}".as_bytes(), None, &mut all).unwrap().len(), 2);
+    assert_eq!(dot.find(b"\xff\xfea", Some(2), &mut all).unwrap(), [b"\xff", b"\xfe"]);
 }
 
 #[test]
 fn splitting_follows_go() {
     let split = |pattern: &str, text: &'static str, count| {
-        Regex::new(pattern.as_bytes()).unwrap().split(text.as_bytes(), count).map(|pieces| {
-            pieces.iter().map(|piece| String::from_utf8_lossy(piece).into_owned()).collect::<Vec<_>>()
-        })
+        Regex::new(pattern.as_bytes()).unwrap().split(text.as_bytes(), count, &mut all).unwrap().map(
+            |pieces| {
+                pieces.iter().map(|piece| String::from_utf8_lossy(piece).into_owned()).collect::<Vec<_>>()
+            },
+        )
     };
     assert_eq!(split("a*", "baaac", -1).unwrap(), ["b", "c"]);
     assert_eq!(split(",", "a,b,c", 2).unwrap(), ["a", "b,c"]);
@@ -134,4 +141,16 @@ fn splitting_follows_go() {
     assert_eq!(split(",", "", -1).unwrap(), [""]);
     assert_eq!(split(",", "a", 0), None);
     assert_eq!(quote_meta(b"1.2+3"), b"1\\.2\\+3");
+}
+
+#[test]
+fn what_is_too_large_is_refused_before_it_takes_memory() {
+    let many_groups = format!("(?:{}){{100}}", "(a)".repeat(500));
+    let deep = format!("(?:{}){{10}}", "(?:a{100}){10}".repeat(10));
+    for pattern in [many_groups, r"\pL".repeat(5_000), deep, format!("(?:{}){{1000}}", r"\pL".repeat(50))] {
+        let error = Regex::new(pattern.as_bytes()).unwrap_err();
+        assert!(!error.to_string().is_empty(), "{}", &pattern[..20]);
+    }
+    let sizes = ["a", "[a-z]+=.*", r"\pL+", "a{1000}"].map(|p| Regex::new(p.as_bytes()).unwrap().size());
+    assert!(sizes.is_sorted() && sizes[1] <= 512 && sizes[3] <= 128 << 10, "{sizes:?}");
 }

@@ -8,6 +8,8 @@ use super::{
 
 /// The highest count, and product of nested counts, in `{n,m}`.
 const MAX_REPEAT: u32 = 1000;
+/// Bytes of a translated pattern; a class of all letters has eight thousand.
+const MAX_TRANSLATED: usize = 1 << 20;
 /// How deep groups may nest.
 const MAX_DEPTH: usize = 250;
 
@@ -16,6 +18,9 @@ pub(super) fn translate(pattern: &str) -> Result<(String, Vec<Option<String>>), 
     let mut translator = Translator { pattern, names: vec![None], ..Translator::default() };
     while translator.at < pattern.len() {
         translator.step()?;
+        if translator.out.len() > MAX_TRANSLATED {
+            return Err(RegexError::Unsupported(pattern.to_owned(), "it is too large".to_owned()));
+        }
     }
     if !translator.open.is_empty() {
         return Err(RegexError::Syntax("missing closing )", pattern.to_owned()));
