@@ -71,8 +71,9 @@ fn ours(case: &Case, fixture: &Fixture) -> (Case, Duration) {
 /// Whether an error says that a limit of ours was reached, which the real engine does not have.
 fn beyond_limits(error: &str) -> bool {
     error.contains("than 2,000,000 steps")
-        || error.contains("more than 48 MiB")
+        || error.contains("more than 32 MiB")
         || error.contains("larger than 16 MiB")
+        || error.contains("250,000 words")
         || error.contains("more than 4,000,000 parts")
 }
 

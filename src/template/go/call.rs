@@ -11,8 +11,8 @@ use super::{
     value::Value,
 };
 
-/// Bytes of text that a fast function reads in the time of one step; slow ones charge for themselves.
-const BYTES_PER_STEP: usize = 2_048;
+/// Bytes of text that most functions read in the time of one step; slow ones charge for themselves.
+const BYTES_PER_STEP: usize = 256;
 
 /// What a call has besides its function: the node that errors name, its name, arguments, and the piped value.
 pub(super) struct Call<'r> {

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Bytes that the functions of one render may produce together. A Vault answer holds 1 MB at most.
-const MAX_PRODUCED: usize = 48 << 20;
+const MAX_PRODUCED: usize = 32 << 20;
 
 /// Bytes that one render may write.
 const MAX_OUTPUT: usize = 16 << 20;
@@ -131,7 +131,7 @@ impl<'a> Ctx<'a> {
     pub fn charge(&mut self, bytes: usize) -> Result<(), FuncError> {
         self.produced = self.produced.saturating_add(bytes);
         if self.produced > MAX_PRODUCED {
-            return Err(FuncError::limit("the template's values need more than 48 MiB"));
+            return Err(FuncError::limit("the template's values need more than 32 MiB"));
         }
         Ok(())
     }
@@ -207,6 +207,8 @@ impl<'a> Ctx<'a> {
     /// The limit is reached.
     pub(super) fn note(&mut self, request: &SecretRequest) -> Result<(), FuncError> {
         if !self.used.contains(request) {
+            // It stands in the lists of what was used and what is missing, and in the notes of the host.
+            self.charge(request.path.as_str().len().saturating_mul(8))?;
             if self.used.len() >= MAX_REQUESTS {
                 return Err(FuncError::limit("the template asks for more than 5,000 different secrets"));
             }

@@ -1,5 +1,8 @@
 //! Floats as text, as `strconv.FormatFloat` writes them.
 
+/// Most digits that are asked of the standard library; a float has fewer than 1,100.
+const LONGEST: usize = 2_000;
+
 /// Formats with `e E f g G x X b`; no precision means the shortest text that reads back the same.
 pub fn format(value: f64, verb: char, precision: Option<usize>) -> String {
     if value.is_nan() {
@@ -8,6 +11,9 @@ pub fn format(value: f64, verb: char, precision: Option<usize>) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
+    // No float has more digits that are not zero; the standard library takes no more than these.
+    let zeros = precision.map_or(0, |precision| precision.saturating_sub(LONGEST));
+    let precision = precision.map(|precision| precision.min(LONGEST));
     let sign = if value.is_sign_negative() { "-" } else { "" };
     let value = value.abs();
     let body = match verb {
@@ -20,7 +26,15 @@ pub fn format(value: f64, verb: char, precision: Option<usize>) -> String {
         'x' | 'X' => hexadecimal(value, precision, verb == 'X'),
         _ => general(value, precision, verb),
     };
-    format!("{sign}{body}")
+    let zeros = "0".repeat(zeros);
+    match (verb, body.rsplit_once(['e', 'E'])) {
+        ('e' | 'E', Some((mantissa, _))) => {
+            let power = &body[mantissa.len()..];
+            format!("{sign}{mantissa}{zeros}{power}")
+        }
+        ('f' | 'F', _) => format!("{sign}{body}{zeros}"),
+        _ => format!("{sign}{body}"),
+    }
 }
 
 /// Go's `%v`: the shortest text, with an exponent below -4 and from 21 digits on as `%g` decides it.
@@ -163,6 +177,14 @@ mod tests {
         assert_eq!(format(2.5, 'f', Some(0)), "2");
         assert_eq!(format(1e21, 'f', None), "1000000000000000000000");
         assert_eq!(format(1e100, 'G', None), "1E+100");
+    }
+
+    #[test]
+    fn many_digits_are_zeros() {
+        let long = format(1.5, 'f', Some(100_000));
+        assert!(long.starts_with("1.5000") && long.len() == 100_002, "{}", long.len());
+        assert_eq!(format(-1.5, 'e', Some(70_000)).len(), "-1.e+00".len() + 70_000);
+        assert_eq!(format(1.5, 'g', Some(70_000)), "1.5");
     }
 
     #[test]

@@ -193,6 +193,7 @@ const ERRORS: &[(&str, &str)] = &[
     ),
     ("2,000,000 steps", "shorten the loops: the limit keeps a mistake from stopping the pod"),
     ("16 MiB", "the limit keeps a mistake from filling the memory of the pod"),
+    ("32 MiB", "the limit keeps a mistake from filling the memory of the pod"),
     ("48 MiB", "the limit keeps a mistake from filling the memory of the pod"),
     ("5,000 different secrets", "the limit keeps a mistake from flooding the server"),
 ];

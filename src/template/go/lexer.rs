@@ -17,20 +17,30 @@ pub struct Lexer<'t> {
     inside: bool,
     parens: u32,
     failed: bool,
+    /// Tokens so far.
+    count: usize,
 }
+
+/// Words, signs and texts between actions that a template may have; each takes memory until the agent ends.
+const MAX_WORDS: usize = 250_000;
 
 impl<'t> Lexer<'t> {
     /// A lexer over a text; an empty delimiter means the default one.
     pub fn new(input: &'t str, left: &'t str, right: &'t str) -> Self {
         let left = if left.is_empty() { "{{" } else { left };
         let right = if right.is_empty() { "}}" } else { right };
-        Self { input, left, right, pos: 0, start: 0, inside: false, parens: 0, failed: false }
+        Self { input, left, right, pos: 0, start: 0, inside: false, parens: 0, failed: false, count: 0 }
     }
 
     /// The next token. After an error there is only the end.
     pub fn token(&mut self) -> Token {
         if self.failed {
             return Token { kind: Kind::Eof, pos: self.input.len(), text: "EOF".to_owned() };
+        }
+        self.count += 1;
+        if self.count > MAX_WORDS {
+            self.start = self.pos;
+            return self.error("the template has more than 250,000 words");
         }
         if self.inside { self.action() } else { self.text() }
     }

@@ -38,6 +38,40 @@ fn loops_and_outputs_are_bounded() {
     assert_eq!(wide.kind(), ErrorKind::Limit, "{wide}");
 }
 
+#[test]
+fn work_that_grows_faster_than_its_result_is_bounded() {
+    for text in [
+        // Patterns: large, many, slow, growing.
+        "{{ regexMatch \"(?:(?:a?){30}){30}b\" (sprig_repeat 1000000 \"a\") }}",
+        "{{ regexReplaceAll \"(?s)a.*b|a\" \"x\" (sprig_repeat 1000000 \"a\") }}",
+        "{{ len (sprig_regexFindAll \"(?s)a.*b|a\" (sprig_repeat 200000 \"a\") -1) }}",
+        "{{ $x := sprig_repeat 100000 \"ab\" }}{{ regexReplaceAll \"a\" $x $x }}",
+        "{{ range 1000000 }}{{ $x := regexMatch (printf \"(?:\\\\pL{%d}|b)\" (sprig_mod . 100)) \"a\" }}{{ end }}",
+        // Searches.
+        "{{ $l := sprig_until 300000 }}{{ range 1000000 }}{{ $x := in $l -1 }}{{ end }}",
+        "{{ $l := sprig_until 100000 }}{{ range 1000000 }}{{ $x := sprig_has -1 $l }}{{ end }}",
+        "{{ len (sprig_uniq (sprig_until 500000)) }}",
+        "{{ $t := sprig_repeat 1000000 \"a\" }}{{ range 1000000 }}{{ $x := contains \"b\" $t }}{{ end }}",
+        // Digests, keys, certificates.
+        "{{ $t := sprig_repeat 10000000 \"a\" }}{{ range 100000 }}{{ $x := sha256Hex $t }}{{ end }}",
+        "{{ range 1000000 }}{{ $x := sprig_genPrivateKey \"ecdsa\" }}{{ end }}",
+        "{{ range 1000000 }}{{ $x := sprig_genCA \"a\" 365 }}{{ end }}",
+        // Values that take more than they say.
+        "{{ $x := parseJSON (print \"[\" (sprig_repeat 1000000 \"[],\") \"1]\") }}",
+        "{{ $x := parseYAML (sprig_repeat 1000000 \"- a\\n\") }}",
+        "{{ range 1000000 }}{{ scratch.MapSet \"m\" (printf \"%d\" .) . }}{{ end }}",
+        "{{ range 1000000 }}{{ \"x\" | writeToFile \"/x\" \"\" \"\" \"0644\" }}{{ end }}",
+        "{{ $x := sprig_until 1000000 }}{{ $y := sprig_concat $x $x $x $x $x $x $x $x $x $x $x $x $x $x }}",
+        "{{ $t := sprig_repeat 100000 \"1 || \" }}{{ range 100000 }}{{ $x := sprig_semverCompare (print $t \"1\") \"1.2.3\" }}{{ end }}",
+        "{{ $p := sprig_repeat 100000 \"a\" }}{{ range 5000 }}{{ $x := secret (printf \"kv/%d/%s\" . $p) }}{{ end }}",
+    ] {
+        let error = fails(text);
+        assert_eq!(error.kind(), ErrorKind::Limit, "{text}: {error}");
+    }
+    let words = fails(&format!("{{{{ print{} }}}}", " 1".repeat(300_000)));
+    assert!(words.message().contains("250,000 words"), "{words}");
+}
+
 /// Eight times itself, thirty times: small in memory, endless to walk through.
 #[test]
 fn values_that_hold_one_value_many_times_are_bounded() {

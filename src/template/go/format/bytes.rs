@@ -30,6 +30,11 @@ pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     memchr::memmem::find(haystack, needle)
 }
 
+/// How many times `needle`, which is not empty, stands in `haystack`.
+pub fn count(haystack: &[u8], needle: &[u8]) -> usize {
+    memchr::memmem::find_iter(haystack, needle).count()
+}
+
 /// Pieces of `text` between separators; an empty separator separates characters.
 /// `limit` is the highest number of pieces, `None` for all.
 pub fn split<'t>(text: &'t [u8], separator: &[u8], limit: Option<usize>) -> Vec<&'t [u8]> {
@@ -70,15 +75,26 @@ fn first_length(bytes: &[u8]) -> usize {
 
 /// All occurrences of `from` replaced; an empty `from` stands before each character and at the end.
 pub fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
     if from.is_empty() {
-        let mut out = to.to_vec();
-        for piece in split(text, b"", None) {
+        out.extend_from_slice(to);
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(first_length(rest));
             out.extend_from_slice(piece);
             out.extend_from_slice(to);
+            rest = after;
         }
         return out;
     }
-    split(text, from, None).join(to)
+    let mut last = 0;
+    for at in memchr::memmem::find_iter(text, from) {
+        out.extend_from_slice(&text[last..at]);
+        out.extend_from_slice(to);
+        last = at + from.len();
+    }
+    out.extend_from_slice(&text[last..]);
+    out
 }
 
 /// Cuts Unicode white space off both ends; bytes that are not UTF-8 stop it.

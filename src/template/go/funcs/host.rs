@@ -338,7 +338,8 @@ fn write_to_file(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     if flags.contains("newline") {
         contents.push(b'\n');
     }
-    ctx.charge(contents.len())?;
+    // The effect itself, its path and its names count, too.
+    ctx.charge(contents.len() + args.bytes(0).len() + 256)?;
     ctx.effects.push(FileEffect {
         path: PathBuf::from(&*args.lossy(0)),
         user: args.lossy(1).into_owned(),

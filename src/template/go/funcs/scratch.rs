@@ -29,6 +29,9 @@ pub fn scratch(ctx: &mut Ctx<'_>) -> Rc<Object> {
     ctx.scratch.get_or_insert_with(make).clone()
 }
 
+/// What an entry takes with all that is around it.
+const BYTES_PER_ENTRY: usize = 160;
+
 type Store = BTreeMap<Text, Value>;
 
 static SCRATCH: StructType = StructType {
@@ -41,7 +44,8 @@ static SCRATCH: StructType = StructType {
         Func::new("Get", &[Type::String], Type::Any, "the value of a key", |_, args| {
             Ok(with(&args, |store| store.get(&args.text(1)).cloned().unwrap_or_default()))
         }),
-        Func::new("Set", &[Type::String, Type::Any], Type::String, "sets a key", |_, mut args| {
+        Func::new("Set", &[Type::String, Type::Any], Type::String, "sets a key", |ctx, mut args| {
+            ctx.charge(args.bytes(1).len() + BYTES_PER_ENTRY)?;
             let value = args.take(2);
             with(&args, |store| store.insert(args.text(1), value));
             Ok(Value::text(""))
@@ -51,7 +55,8 @@ static SCRATCH: StructType = StructType {
             &[Type::String, Type::Any],
             Type::String,
             "sets a key that is not set",
-            |_, mut args| {
+            |ctx, mut args| {
+                ctx.charge(args.bytes(1).len() + BYTES_PER_ENTRY)?;
                 let value = args.take(2);
                 with(&args, |store| {
                     store.entry(args.text(1)).or_insert(value);
@@ -64,14 +69,14 @@ static SCRATCH: StructType = StructType {
             &[Type::String, Type::String, Type::Any],
             Type::String,
             "sets an entry of a map",
-            |_, args| map_set(args, true),
+            |ctx, args| map_set(ctx, args, true),
         ),
         Func::new(
             "MapSetX",
             &[Type::String, Type::String, Type::Any],
             Type::String,
             "sets an entry of a map that is not set",
-            |_, args| map_set(args, false),
+            |ctx, args| map_set(ctx, args, false),
         ),
         Func::new(
             "MapValues",
@@ -105,7 +110,8 @@ fn with<T>(args: &Args, work: impl FnOnce(&mut Store) -> T) -> T {
     }
 }
 
-fn map_set(mut args: Args, overwrite: bool) -> Result<Value, FuncError> {
+fn map_set(ctx: &mut Ctx<'_>, mut args: Args, overwrite: bool) -> Result<Value, FuncError> {
+    ctx.charge(args.bytes(2).len() + BYTES_PER_ENTRY)?;
     let value = args.take(3);
     let found =
         with(&args, |store| store.entry(args.text(1)).or_insert_with(|| Value::Map(Map::dict([]))).clone());

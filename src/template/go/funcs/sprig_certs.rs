@@ -23,6 +23,12 @@ use crate::template::go::{
     value::Value,
 };
 
+/// What a certificate counts for among the steps of a render, with its signature.
+const CERTIFICATE_STEPS: u64 = 3_000;
+
+/// The same for a key alone.
+const KEY_STEPS: u64 = 200;
+
 const PAIR_TYPE: Type = Type::Struct(&CERTIFICATE);
 
 pub(super) const FUNCS: &[Func] = &[
@@ -145,6 +151,7 @@ fn ecdsa_key() -> Result<String, FuncError> {
 }
 
 fn private_key(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
+    ctx.labour(KEY_STEPS)?;
     match args.bytes(0) {
         b"ecdsa" => Ok(Value::text(ecdsa_key()?)),
         b"ed25519" => {
@@ -239,6 +246,7 @@ impl Request {
     }
 
     fn authority(&self, ctx: &mut Ctx<'_>, key: &str) -> Result<Value, FuncError> {
+        ctx.labour(CERTIFICATE_STEPS)?;
         let mut params = self.params(ctx)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages.push(KeyUsagePurpose::KeyCertSign);
@@ -248,6 +256,7 @@ impl Request {
 
     /// Signed by an authority, or by itself.
     fn signed(&self, ctx: &mut Ctx<'_>, key: &str, authority: Option<&Value>) -> Result<Value, FuncError> {
+        ctx.labour(CERTIFICATE_STEPS)?;
         let params = self.params(ctx)?;
         let signee = signer(key)?;
         let Some(authority) = authority else {

@@ -22,10 +22,10 @@ const TEXT: &[Type] = &[Type::String];
 const TWO: &[Type] = &[Type::String, Type::String];
 /// Go's default cost.
 const BCRYPT_COST: u32 = 10;
-/// What a hash counts for among the steps of a render: it takes as long as that many, so that some dozen end it.
-const BCRYPT_STEPS: u64 = 80_000;
+/// What a hash counts for among the steps of a render: it takes as long as that many, so that a dozen and some end it.
+const BCRYPT_STEPS: u64 = 125_000;
 /// The same for a derived password.
-const DERIVE_STEPS: u64 = 400_000;
+const DERIVE_STEPS: u64 = 600_000;
 /// bcrypt ignores what follows, so Go refuses longer passwords.
 const BCRYPT_LONGEST: usize = 72;
 /// Part of the Master Password algorithm: <https://masterpassword.app/masterpassword-algorithm.pdf>.

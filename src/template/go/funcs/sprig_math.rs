@@ -1,5 +1,7 @@
 //! Sprig's numbers: conversions, arithmetic on whole numbers and decimals, sequences.
 
+use std::fmt::Write as _;
+
 use super::{
     Args, Func, FuncError,
     cast::{to_float, to_int, to_text},
@@ -18,6 +20,9 @@ use crate::template::go::{
 const ANY: &[Type] = &[Type::Any];
 const TWO: &[Type] = &[Type::Any, Type::Any];
 const MORE: &[Type] = &[Type::Any, Type::Any];
+
+/// What decimal arithmetic counts for among the steps of a render.
+const DECIMAL_STEPS: u64 = 2;
 
 pub(super) const FUNCS: &[Func] = &[
     Func::new("sprig_int", ANY, Type::Int, "a whole number from anything", |_, args| {
@@ -61,18 +66,22 @@ pub(super) const FUNCS: &[Func] = &[
         "the remainder of the first divided by the second",
         |_, args| quotient(&args, i64::wrapping_rem),
     ),
-    Func::new("sprig_add1f", ANY, Type::Float64, "one more, as decimals", |_, args| {
+    Func::new("sprig_add1f", ANY, Type::Float64, "one more, as decimals", |ctx, args| {
+        ctx.labour(DECIMAL_STEPS)?;
         decimals(to_float(args.get(0)), &[Value::Int(1)], |a, b| Ok(a.plus(&b)))
     }),
-    Func::new("sprig_addf", ANY, Type::Float64, "the sum of decimals", |_, args| {
+    Func::new("sprig_addf", ANY, Type::Float64, "the sum of decimals", |ctx, args| {
+        ctx.labour(DECIMAL_STEPS)?;
         decimals(0.0, args.rest(0), |a, b| Ok(a.plus(&b)))
     })
     .variadic(),
-    Func::new("sprig_subf", MORE, Type::Float64, "the first minus the others, as decimals", |_, args| {
+    Func::new("sprig_subf", MORE, Type::Float64, "the first minus the others, as decimals", |ctx, args| {
+        ctx.labour(DECIMAL_STEPS)?;
         decimals(to_float(args.get(0)), args.rest(1), |a, b| Ok(a.minus(&b)))
     })
     .variadic(),
-    Func::new("sprig_mulf", MORE, Type::Float64, "the product of decimals", |_, args| {
+    Func::new("sprig_mulf", MORE, Type::Float64, "the product of decimals", |ctx, args| {
+        ctx.labour(DECIMAL_STEPS)?;
         decimals(to_float(args.get(0)), args.rest(1), |a, b| Ok(a.times(&b)))
     })
     .variadic(),
@@ -81,7 +90,8 @@ pub(super) const FUNCS: &[Func] = &[
         MORE,
         Type::Float64,
         "the first divided by the others, as decimals",
-        |_, args| {
+        |ctx, args| {
+            ctx.labour(DECIMAL_STEPS)?;
             decimals(to_float(args.get(0)), args.rest(1), |a, b| {
                 a.divided_by(&b).ok_or_else(|| FuncError::new("decimal division by 0"))
             })
@@ -245,8 +255,12 @@ fn seq(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
         None => direction,
     };
     let numbers = steps(ctx, start, end.wrapping_add(direction), step)?;
-    let texts: Vec<String> = numbers.iter().map(i64::to_string).collect();
-    Ok(Value::text(texts.join(" ")))
+    let mut text = String::new();
+    for (at, number) in numbers.iter().enumerate() {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{}{number}", if at > 0 { " " } else { "" });
+    }
+    Ok(Value::text(text))
 }
 
 fn rand_int(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {

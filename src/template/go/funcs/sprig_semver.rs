@@ -12,6 +12,9 @@ use crate::template::go::{
 
 static OTHER: &[Type] = &[Type::Pointer(&VERSION)];
 
+/// Bytes of constraints that are read in the time of one step.
+const CONSTRAINT_PER_STEP: usize = 3;
+
 pub(super) const FUNCS: &[Func] = &[
     Func::new("sprig_semver", &[Type::String], Type::Pointer(&VERSION), "a semantic version", |_, args| {
         Ok(object(parse(&args)?, true))
@@ -21,7 +24,8 @@ pub(super) const FUNCS: &[Func] = &[
         &[Type::String, Type::String],
         Type::Bool,
         "whether a version satisfies constraints",
-        |_, args| {
+        |ctx, args| {
+            ctx.labour((args.bytes(0).len() / CONSTRAINT_PER_STEP) as u64)?;
             let constraints = Constraints::parse(&args.lossy(0)).map_err(refused)?;
             let version = Version::parse(&args.lossy(1)).map_err(refused)?;
             Ok(Value::Bool(constraints.allow(&version)))

@@ -123,13 +123,19 @@ pub(super) const FUNCS: &[Func] = &[
         "one text for 1, the other for all else",
         |_, mut args| Ok(args.take(usize::from(args.int(2) != 1))),
     ),
-    Func::new("sprig_snakecase", TEXT, Type::String, "words_like_this", |_, args| {
+    Func::new("sprig_snakecase", TEXT, Type::String, "words_like_this", |ctx, args| {
+        // Letters and words stand apart while they are put together.
+        ctx.charge(16 * args.bytes(0).len())?;
         Ok(Value::text(words::snake(args.bytes(0), '_')))
     }),
-    Func::new("sprig_kebabcase", TEXT, Type::String, "words-like-this", |_, args| {
+    Func::new("sprig_kebabcase", TEXT, Type::String, "words-like-this", |ctx, args| {
+        // Letters and words stand apart while they are put together.
+        ctx.charge(16 * args.bytes(0).len())?;
         Ok(Value::text(words::snake(args.bytes(0), '-')))
     }),
-    Func::new("sprig_camelcase", TEXT, Type::String, "WordsLikeThis", |_, args| {
+    Func::new("sprig_camelcase", TEXT, Type::String, "WordsLikeThis", |ctx, args| {
+        // Letters and words stand apart while they are put together.
+        ctx.charge(16 * args.bytes(0).len())?;
         Ok(Value::text(words::camel(args.bytes(0))))
     }),
     Func::new("sprig_wrap", NUMBER, Type::String, "breaks lines at blanks", |_, args| {

@@ -94,7 +94,7 @@ pub(super) fn pieces(ctx: &mut Ctx<'_>, pieces: Vec<&[u8]>) -> Result<Value, Fun
 pub(super) fn replace(ctx: &mut Ctx<'_>, text: &[u8], from: &[u8], to: &[u8]) -> Result<Value, FuncError> {
     let most = text.len() / from.len().max(1) + 1;
     if to.len() > from.len() {
-        let pieces = if from.is_empty() { most } else { bytes::split(text, from, None).len() };
+        let pieces = if from.is_empty() { most } else { bytes::count(text, from) };
         ctx.charge(pieces.saturating_mul(to.len()))?;
     }
     Ok(Value::text(bytes::replace(text, from, to)))
