@@ -31,7 +31,8 @@ pub(super) fn run(options: &CheckOptions) -> u8 {
     }
     if options.format == CheckFormat::Hcl {
         for finding in report.units.iter().flat_map(|unit| &unit.findings) {
-            super::start::complain(&finding.shown);
+            let mark = if finding.severity == Severity::Error { "error" } else { "warning" };
+            super::start::complain(&format!("{mark}: {}", finding.shown));
         }
     }
     let failing =

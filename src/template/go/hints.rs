@@ -195,5 +195,14 @@ const ERRORS: &[(&str, &str)] = &[
     ("16 MiB", "the limit keeps a mistake from filling the memory of the pod"),
     ("32 MiB", "the limit keeps a mistake from filling the memory of the pod"),
     ("48 MiB", "the limit keeps a mistake from filling the memory of the pod"),
+    ("1,000 programs", "call one program with all the data: {{ .Data | toJSON | plugin \"NAME\" }}"),
+    (
+        "required environment variable",
+        "set it where the template is rendered, or give a default with envOrDefault",
+    ),
+    ("index out of range", "items count from 0; `len` says how many there are"),
+    ("len of type", "texts, lists and mappings have a length"),
+    ("of type <-chan", "range over it: {{ range loop 3 }}…{{ end }}"),
+    ("not defined", "define it in the same text: {{ define \"NAME\" }}…{{ end }}"),
     ("5,000 different secrets", "the limit keeps a mistake from flooding the server"),
 ];

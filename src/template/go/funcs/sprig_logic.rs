@@ -51,8 +51,12 @@ pub(super) const FUNCS: &[Func] = &[
         "the first value when a condition holds, else the second",
         |_, mut args| Ok(args.take(usize::from(!args.bool(2)))),
     ),
-    Func::new("sprig_fail", TEXT, Type::String, "fails with a message", |_, args| {
-        Err(FuncError::quoting(args.lossy(0), "the template calls sprig_fail"))
+    Func::new("sprig_fail", TEXT, Type::String, "fails with a message", |ctx, args| {
+        let (message, calls) = (args.lossy(0), "the template calls sprig_fail");
+        // What the template's own text says is no value.
+        let is_said = !message.is_empty() && ctx.text.contains(&*message);
+        let shown = if is_said { format!("{calls}: {message}") } else { calls.to_owned() };
+        Err(FuncError::quoting(message, shown))
     }),
     Func::new(
         "sprig_fromJson",

@@ -30,6 +30,11 @@ pub(super) fn hint_for(error: &str) -> Option<String> {
         ("missing value for range", "write what to range over: {{ range .Data.data.list }}"),
         ("unexpected {{end}}", "there are more {{ end }} than blocks that one could close"),
         ("unexpected <define> in command", "a define stands outside of all other blocks"),
+        (
+            "expected end; found {{else}}",
+            "a block has one {{ else }}, as its last part; {{ else if … }} goes before it",
+        ),
+        ("too many declarations in range", "range gives one or two: {{ range $key, $value := .x }}"),
         ("template: multiple definition", "give each definition a name of its own"),
         ("{{break}} outside", "break ends a range around it, in the same template"),
         ("{{continue}} outside", "continue goes on with a range around it, in the same template"),
