@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Bytes of text that most functions read in the time of one step; slow ones charge for themselves.
-const BYTES_PER_STEP: usize = 256;
+const BYTES_PER_STEP: usize = 192;
 
 /// What a call has besides its function: the node that errors name, its name, arguments, and the piped value.
 pub(super) struct Call<'r> {
