@@ -23,6 +23,11 @@ impl Handed {
         Self(answers.into_iter().map(|answer| (request(&answer), answer)).collect())
     }
 
+    /// What nobody has asked for yet.
+    pub(super) fn rest(&self) -> Vec<KeptAnswer> {
+        self.0.values().cloned().collect()
+    }
+
     /// The answer to a request, unless its lease is over. It is given once.
     pub(super) fn take(&mut self, request: &SecretRequest, clock: Clock) -> Option<Carried> {
         let kept = self.0.remove(request)?;

@@ -75,6 +75,10 @@ impl<F: Fetch> Store<F> {
 
     /// All that the next run would have to know.
     pub(super) fn kept(&self) -> Vec<KeptAnswer> {
+        // The token may be there, and written down, before anybody says what is wanted.
+        if self.slots.is_empty() {
+            return self.handed.rest();
+        }
         let now = self.clock.now();
         let kept = |(request, slot): (&SecretRequest, &Slot)| {
             Some(handed::keep(request, slot.entry.carried(now)?, self.clock))
