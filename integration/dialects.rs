@@ -122,6 +122,26 @@ fn what_cannot_be_rendered_says_where_and_shows_no_value() {
     });
 }
 
+#[test]
+fn a_text_that_nests_without_end_is_refused_and_the_others_are_written() {
+    each_server(|server| {
+        let (mut pod, password) = (Pod::at(server), canary("password"));
+        server.put("app", &json!({"password": password, "user": "app"}));
+        pod.annotate("agent-inject-template-name", NAME).annotate("decant/dialect-name", "handlebars");
+        for (name, open, close) in [("calls", "(not ", ")"), ("lists", "[", "]")] {
+            let text = format!("{{{{json {}1{}}}}}", open.repeat(20_000), close.repeat(20_000));
+            pod.annotate(&format!("agent-inject-template-{name}"), &text)
+                .annotate(&format!("decant/dialect-{name}"), "handlebars");
+        }
+        pod.annotate("template-config-exit-on-retry-failure", "false");
+        let sidecar = pod.sidecar().start();
+        pod.becomes("name", &format!("app:{password}"));
+        let said = sidecar.stop().expect(0).all();
+        assert!(said.contains("column 508: blocks and calls nest too deep"), "{said}");
+        assert!(said.contains("column 108: blocks and calls nest too deep"), "{said}");
+    });
+}
+
 /// What a PEM file holds, block by block; the bodies of keys are looked for in all that is printed.
 fn labels(text: &str) -> Vec<&str> {
     text.lines().filter(|line| line.len() == 64).for_each(remember);

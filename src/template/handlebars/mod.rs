@@ -12,6 +12,7 @@ mod encode;
 mod logic;
 mod math;
 mod missing;
+mod nesting;
 mod output;
 mod pass;
 mod requests;

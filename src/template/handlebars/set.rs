@@ -6,7 +6,7 @@ use handlebars::template::{Template, TemplateElement};
 
 use super::{
     blocks::STEP,
-    border, fault,
+    border, fault, nesting,
     output::MAPPING,
     pass::Refusal,
     syntax,
@@ -235,6 +235,11 @@ impl Source {
         if let Some(refusal) = too_large(text) {
             return Err(source.error(&refusal, (1, 1), true));
         }
+        // The library's parser would use up the stack.
+        if let Some(at) = nesting::too_deep(text) {
+            let refusal = Refusal::new(Cause::Limit, "blocks and calls nest too deep: more than 100 levels");
+            return Err(source.error(&refusal, place_of(text, at), true));
+        }
         let template = match name {
             Some(name) => Template::compile_with_name(text, name),
             None => Template::compile(text),
@@ -246,10 +251,6 @@ impl Source {
                 return Err(source.error(&refusal, place, true));
             }
         };
-        if walk::is_too_deep(&template) {
-            let refusal = Refusal::new(Cause::Limit, "blocks and calls nest too deep: more than 100 levels");
-            return Err(source.error(&refusal, (1, 1), true));
-        }
         if let Some((refusal, place)) = walk::mistake(&template, &|name| is_denied(denied, name)) {
             return Err(source.error(&refusal, place, true));
         }
@@ -277,6 +278,13 @@ fn too_large(text: &str) -> Option<Refusal> {
     border::is_reserved(text).then(|| {
         Refusal::new(Cause::Syntax, "the text has a character that no text may have (U+FDD0 or U+FDD1)")
     })
+}
+
+/// Line and column of a byte.
+pub(super) fn place_of(text: &str, at: usize) -> walk::Place {
+    let before = text.get(..at).unwrap_or(text);
+    let column = 1 + before.rsplit('\n').next().unwrap_or_default().chars().count();
+    (1 + before.matches('\n').count(), column)
 }
 
 /// The byte that line and column (in characters, from 1) point to.

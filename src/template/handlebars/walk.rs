@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{problem::nearest, template::go::fault::Cause};
 
-/// How deep blocks and calls may nest in a text.
-const MAX_DEPTH: usize = 100;
+/// How deep the walk goes.
+const MAX_DEPTH: usize = 200;
 
 /// The partials of a set by name.
 pub(super) type Partials<'t> = BTreeMap<&'t str, &'t Template>;
@@ -54,7 +54,7 @@ impl<'t, 'f> Walk<'t, 'f> {
 
     pub(super) fn template(&mut self, template: &'t Template, sure: bool, outer: Place) {
         // What lies deeper, partials in partials, is found when it runs.
-        if self.depth > MAX_DEPTH * 2 {
+        if self.depth > MAX_DEPTH {
             return;
         }
         self.depth += 1;
@@ -159,61 +159,6 @@ impl<'t, 'f> Walk<'t, 'f> {
                 _ => {}
             }
         }
-    }
-}
-
-/// Whether the text nests deeper than it may; looked at before anything else goes through it.
-pub(super) fn is_too_deep(template: &Template) -> bool {
-    depth_of(template, 0).is_none()
-}
-
-fn depth_of(template: &Template, depth: usize) -> Option<()> {
-    let depth = within(depth)?;
-    for element in &template.elements {
-        match element {
-            TemplateElement::Expression(call)
-            | TemplateElement::HtmlExpression(call)
-            | TemplateElement::HelperBlock(call) => depth_of_call(call, depth)?,
-            TemplateElement::PartialExpression(block)
-            | TemplateElement::PartialBlock(block)
-            | TemplateElement::DecoratorBlock(block)
-            | TemplateElement::DecoratorExpression(block) => {
-                depth_of_all(block.params.iter().chain(block.hash.values()), depth)?;
-                block.template.iter().try_for_each(|body| depth_of(body, depth))?;
-            }
-            _ => {}
-        }
-    }
-    Some(())
-}
-
-fn within(depth: usize) -> Option<usize> {
-    (depth < MAX_DEPTH).then_some(depth + 1)
-}
-
-fn depth_of_call(call: &HelperTemplate, depth: usize) -> Option<()> {
-    let depth = within(depth)?;
-    depth_of_all(call.params.iter().chain(call.hash.values()), depth)?;
-    call.template.iter().chain(&call.inverse).try_for_each(|body| depth_of(body, depth))
-}
-
-fn depth_of_all<'p>(mut parameters: impl Iterator<Item = &'p Parameter>, depth: usize) -> Option<()> {
-    parameters.try_for_each(|parameter| match parameter {
-        Parameter::Subexpression(inner) => match inner.as_element() {
-            TemplateElement::Expression(call) => depth_of_call(call, depth),
-            _ => Some(()),
-        },
-        Parameter::Literal(json) => depth_of_json(json, depth),
-        _ => Some(()),
-    })
-}
-
-fn depth_of_json(json: &Json, depth: usize) -> Option<()> {
-    let depth = within(depth)?;
-    match json {
-        Json::Array(items) => items.iter().try_for_each(|item| depth_of_json(item, depth)),
-        Json::Object(map) => map.values().try_for_each(|item| depth_of_json(item, depth)),
-        _ => Some(()),
     }
 }
 

@@ -95,22 +95,109 @@ fn requests_are_bounded() {
     assert!(error.message().contains("5,000 different secrets"), "{error}");
 }
 
+/// As the main thread has it.
+fn on_a_stack_of_8_mib(work: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(work).unwrap();
+    thread.join().unwrap();
+}
+
+/// Ways to nest: `count` levels.
+fn nested(count: usize) -> [String; 12] {
+    let wrap = |before: &str, open: &str, middle: &str, close: &str, after: &str| {
+        format!("{before}{}{middle}{}{after}", open.repeat(count), close.repeat(count))
+    };
+    [
+        wrap("{{#if ", "(not ", "true", ")", "}}x{{/if}}"),
+        wrap("{{json ", "(concat \"a\" ", "1", ")", "}}"),
+        wrap("{{json ", "(json x=", "1", ")", "}}"),
+        wrap("{{", "(default a ", "1", ")", "}}"),
+        wrap("{{> p ", "(not ", "1", ")", "}}"),
+        wrap("{{json ", "[", "1", "]", "}}"),
+        wrap("{{json ", "{\"a\":", "1", "}", " }}"),
+        wrap("", "{{#if 1}}", "x", "{{/if}}", ""),
+        wrap("", "{{#*inline \"a\"}}", "x", "{{/inline}}", ""),
+        wrap("{{#if 0}}", "{{else if 0}}a", "", "", "{{/if}}"),
+        wrap("", "{{~ # if 1}}", "", "", ""),
+        wrap("{{", "(a ", "", "", ""),
+    ]
+}
+
 #[test]
-fn deep_texts_end() {
-    for count in [50, 90, 150, 1_000, 20_000] {
-        for text in [
-            format!("{{{{json {}1{}}}}}", "(not ".repeat(count), ")".repeat(count)),
-            format!("{}x{}", "{{#if 1}}".repeat(count), "{{/if}}".repeat(count)),
-            format!("{{{{#if 0}}}}{}{{{{/if}}}}", "{{else if 0}}a".repeat(count)),
-            format!("{{{{json {}1{}}}}}", "[".repeat(count), "]".repeat(count)),
-            format!("{}x{}", "{{#*inline \"a\"}}".repeat(count), "{{/inline}}".repeat(count)),
-            "{{#if 1}}".repeat(count),
-            "(".repeat(count),
-            format!("{{{{{}", "(a ".repeat(count)),
-        ] {
-            let result = render_with(&spec(), &text, &[]);
-            assert!(result.is_err() || count < 100 || text.starts_with("((("), "{count} {}", &text[..40]);
+fn deep_texts_are_refused_before_the_parser_uses_up_the_stack() {
+    on_a_stack_of_8_mib(|| {
+        for count in [101, 150, 3_600, 12_000, 300_000] {
+            for text in nested(count) {
+                let error = compiled(&spec(), &text, &[("p", "")]).err().unwrap();
+                assert_eq!(error.kind(), ErrorKind::Limit, "{count} {}: {error}", &text[..40]);
+                let error = compiled(&spec(), "{{> p}}", &[("p", &text)]).err().unwrap();
+                assert_eq!(error.kind(), ErrorKind::Limit, "{count} {}: {error}", &text[..40]);
+            }
         }
+    });
+    let text = format!("a\n{{{{json \"(((\" {}", "(not ".repeat(101));
+    let error = compiled(&spec(), &text, &[]).err().unwrap().to_string();
+    assert!(
+        error.contains("line 2, column 514: blocks and calls nest too deep: more than 100 levels"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_only_looks_deep_for_the_parser_is_refused_too() {
+    on_a_stack_of_8_mib(|| {
+        let deep = "(not ".repeat(20_000);
+        for start in [
+            "{{json [\"] ",
+            "{{json a.[\"] ",
+            "{{json 1.[\"] ",
+            "{{json [\"a\" \"]\"] \" \" ",
+            "{{> [\"] ",
+            "{{> 'a\\\\' \" ",
+            "{{> a/[\"] ",
+            "{{> 'a\\q' ",
+            "{{! x }}{{json ",
+            "\\\\{{json ",
+            "{{{json ",
+            "{{~{json ",
+            "{{{{raw ",
+            "{{{{raw}}}}{{{{/raw}}}}{{json ",
+            "\\{{{{{{json ",
+            "{{json '\"' ",
+            "{{json \"'\" ",
+            "{{json {\"a\": \"}}\"} ",
+            "{{json {\"(\"\n:'\\\"'} ",
+            "{{else if ",
+        ] {
+            for end in ["", "1}}", "\" ]}}", "]\"}}", "' }}"] {
+                let text = format!("{start}{deep}{end}");
+                // With its quote closed, some is one text. The others are refused; none ends the process.
+                let read = compiled(&spec(), &text, &[("a/", "")]);
+                assert!(read.is_err() || end.contains(['"', '\'']), "{start} {end}");
+            }
+        }
+    });
+}
+
+#[test]
+fn deep_but_not_too_deep_texts_are_read_and_what_is_no_nesting_counts_for_nothing() {
+    for text in &nested(99)[..9] {
+        if let Err(error) = compiled(&spec(), text, &[("p", "")]) {
+            assert_ne!(error.kind(), ErrorKind::Limit, "{}: {error}", &text[..40]);
+        }
+    }
+    let many = |piece: &str| piece.repeat(500);
+    for text in [
+        many("("),
+        format!("{{{{concat \"{}\" '{}'}}}}", many("("), many("[\"{")),
+        format!("{{{{! {} }}}}{{{{!-- {} }}}} --}}}}", many("("), many("{{#if 1}}")),
+        format!("{{{{{{{{raw}}}}}}}}{}{{{{{{{{/raw}}}}}}}}", many("{{#if (not 1)}}")),
+        many("\\{{#if 1}}"),
+        format!("{{{{default [{}] 1}}}}{{{{default this.[{}] 1}}}}", many("("), many("(\"")),
+        format!("{{{{len [{}1]}}}}", many("[\"(\", {\"[\": [\"[\"]}], ")),
+        format!("{{{{concat {}}}}}", many("(upper \"a\") ")),
+        many("{{#if 1}}{{#if 0}}{{else if 1}}{{else}}{{/if}}{{^}}{{/if}}"),
+    ] {
+        assert!(render_with(&spec(), &text, &[]).is_ok(), "{}", text.get(..40).unwrap_or(&text));
     }
 }
 
