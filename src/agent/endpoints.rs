@@ -1,6 +1,6 @@
 //! The endpoints of a run: taken before anything starts, served until it ends.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,10 @@ use crate::{
     problem::chain,
     status::{Ask, place, serve::StatusService},
 };
+
+/// How long the end of a run waits for requests under way. They are answered at once; one that never comes whole shall
+/// not keep a pod from ending.
+const DRAIN: Duration = Duration::from_millis(250);
 
 /// All endpoints, taken.
 #[derive(Debug, Default)]
@@ -94,7 +98,8 @@ impl Servers {
         } else {
             info!(target: "agent", endpoint = %bound.endpoint(), "{what}");
         }
-        let serving = serve(bound, service, Limits::default(), self.stop.clone());
+        let limits = Limits { drain: DRAIN, ..Limits::default() };
+        let serving = serve(bound, service, limits, self.stop.clone());
         self.tasks.spawn(async {
             if let Err(trouble) = serving.await {
                 error!(target: "agent", error = %trouble, "an endpoint can't be served");
@@ -106,5 +111,33 @@ impl Servers {
     pub async fn drain(mut self) {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write as _, os::unix::net::UnixStream};
+
+    use super::*;
+    use crate::clock::Clock;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_never_comes_whole_holds_the_end_up_for_a_moment_only() {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::system());
+        let path = folder.path().join("socket");
+        let bound = Bound::new(&Endpoint::Unix(path.clone())).unwrap();
+        let mut servers = Servers { tasks: JoinSet::new(), stop: CancellationToken::new() };
+        servers.serve(bound, StatusService::new(mpsc::channel(1).0), "status is served");
+        let mut client = UnixStream::connect(&path).unwrap();
+        client.write_all(b"GET /readyz HTTP/1.1\r\n").unwrap();
+        // Time moves when everything that can be done is done: the connection is taken and its half read.
+        for _ in 0..10 {
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        let start = clock.now();
+        servers.drain().await;
+        let lasted = clock.now() - start;
+        assert!(lasted >= DRAIN, "it was not under way");
+        assert!(lasted < DRAIN * 2, "{lasted:?}");
     }
 }
