@@ -100,6 +100,9 @@ fn write_answer(out: &mut impl Write, answer: &KeptAnswer) -> io::Result<()> {
             write_params(out, params)?;
         }
     }
+    if let Some(confirmed) = answer.confirmed {
+        write!(out, r#","confirmed":{}"#, millis(confirmed))?;
+    }
     if let Some((since, ends)) = answer.lease {
         write!(out, r#","lease":[{},{}]"#, millis(since), millis(ends))?;
     }
@@ -241,6 +244,9 @@ struct ReadAnswer {
     #[serde(default)]
     fields: std::collections::BTreeMap<String, String>,
     secret: Secret,
+    /// Files of the first versions don't have it.
+    #[serde(default)]
+    confirmed: Option<u64>,
     #[serde(default)]
     lease: Option<(u64, u64)>,
     due: u64,
@@ -268,6 +274,7 @@ fn answer(read: ReadAnswer) -> Option<KeptAnswer> {
         path: VaultPath::parse(&read.path).ok()?.0,
         params: params(read.params),
         secret: Arc::new(read.secret),
+        confirmed: read.confirmed.and_then(moment),
         lease,
         due: moment(read.due)?,
         renew: read.renew,
@@ -305,6 +312,7 @@ pub(super) mod tests {
                         "data":{"password":"p\"\n\u00e9","number":1.50,"big":123456789012345678901,"list":[1,null,true,{}]},
                         "warnings":["w"]}"#,
                     ),
+                    confirmed: Some(at(11)),
                     lease: Some((at(10), at(70))),
                     due: at(50),
                     renew: true,
@@ -320,6 +328,7 @@ pub(super) mod tests {
                         "wrap_info":{"token":"hvs.w","accessor":"a","ttl":5,"creation_time":"t",
                         "creation_path":"p","wrapped_accessor":"x"}}"#,
                     ),
+                    confirmed: None,
                     lease: None,
                     due: at(99),
                     renew: false,
@@ -341,6 +350,15 @@ pub(super) mod tests {
             ..contents
         };
         assert_eq!(decode(&encode(&endless)).unwrap(), endless);
+    }
+
+    #[test]
+    fn a_file_that_does_not_say_when_an_answer_was_confirmed_is_read_all_the_same() {
+        let mut older = contents();
+        older.answers[0].confirmed = None;
+        let bytes = encode(&older);
+        assert!(!String::from_utf8_lossy(&bytes).contains("confirmed"));
+        assert_eq!(decode(&bytes).unwrap(), older);
     }
 
     #[test]

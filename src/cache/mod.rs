@@ -99,6 +99,8 @@ pub struct KeptAnswer {
     pub params: Params,
     /// What the server said.
     pub secret: Arc<Secret>,
+    /// When the server last answered well, renewals included; `None`: an older version left it.
+    pub confirmed: Option<SystemTime>,
     /// From when to when its lease lasts, if it has one.
     pub lease: Option<(SystemTime, SystemTime)>,
     /// When something is due for it.

@@ -28,24 +28,34 @@ impl Handed {
         self.0.values().cloned().collect()
     }
 
-    /// The answer to a request, unless its lease is over. It is given once.
-    pub(super) fn take(&mut self, request: &SecretRequest, clock: Clock) -> Option<Carried> {
+    /// The answer to a request, unless its lease is over, and when the server last confirmed it. It is given once.
+    pub(super) fn take(
+        &mut self,
+        request: &SecretRequest,
+        clock: Clock,
+    ) -> Option<(Carried, Option<SystemTime>)> {
         let kept = self.0.remove(request)?;
         let times = Times::now(clock);
         if kept.lease.is_some_and(|(_, ends)| ends <= times.wall) {
             return None;
         }
-        Some(Carried {
+        let carried = Carried {
             secret: kept.secret,
             lease: kept.lease.map(|(since, ends)| (times.instant(since), times.instant(ends))),
             due: times.instant(kept.due),
             renew: kept.renew,
-        })
+        };
+        Some((carried, kept.confirmed))
     }
 }
 
-/// The answer as the next run can read it.
-pub(super) fn keep(request: &SecretRequest, held: Carried, clock: Clock) -> KeptAnswer {
+/// The answer as the next run can read it; `confirmed`: when the server last answered well.
+pub(super) fn keep(
+    request: &SecretRequest,
+    held: Carried,
+    confirmed: Option<SystemTime>,
+    clock: Clock,
+) -> KeptAnswer {
     let times = Times::now(clock);
     KeptAnswer {
         verb: match &request.verb {
@@ -58,6 +68,7 @@ pub(super) fn keep(request: &SecretRequest, held: Carried, clock: Clock) -> Kept
         path: request.path.clone(),
         params: request.params.clone(),
         secret: held.secret,
+        confirmed,
         lease: held.lease.map(|(since, ends)| (times.wall(since), times.wall(ends))),
         due: times.wall(held.due),
         renew: held.renew,
@@ -133,11 +144,12 @@ mod tests {
             due: now + seconds(20),
             renew: true,
         };
-        let kept = keep(&asked("kv/a?version=2"), held.clone(), clock);
+        let kept = keep(&asked("kv/a?version=2"), held.clone(), Some(clock.wall()), clock);
+        let confirmed = Some(clock.wall());
         tokio::time::advance(seconds(5)).await;
         let mut handed = Handed::new(vec![kept]);
         assert_eq!(handed.take(&asked("kv/a"), clock), None, "the version is part of the request");
-        assert_eq!(handed.take(&asked("kv/a?version=2"), clock), Some(held));
+        assert_eq!(handed.take(&asked("kv/a?version=2"), clock), Some((held, confirmed)));
         assert_eq!(handed.take(&asked("kv/a?version=2"), clock), None, "given once");
     }
 
@@ -148,13 +160,13 @@ mod tests {
         let now = clock.now();
         let held = |lease, due| Carried { secret: Arc::default(), lease, due, renew: false };
         let kept = vec![
-            keep(&asked("kv/over"), held(Some((now, now + seconds(5))), now + seconds(4)), clock),
-            keep(&asked("kv/static"), held(None, now + seconds(5)), clock),
+            keep(&asked("kv/over"), held(Some((now, now + seconds(5))), now + seconds(4)), None, clock),
+            keep(&asked("kv/static"), held(None, now + seconds(5)), None, clock),
         ];
         tokio::time::advance(seconds(5)).await;
         let mut handed = Handed::new(kept);
         assert_eq!(handed.take(&asked("kv/over"), clock), None);
-        let found = handed.take(&asked("kv/static"), clock).unwrap();
+        let (found, _) = handed.take(&asked("kv/static"), clock).unwrap();
         assert!(found.due <= clock.now() && found.lease.is_none());
     }
 }

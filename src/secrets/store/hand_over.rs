@@ -1,10 +1,10 @@
 //! What the store takes over from an earlier run, and what it tells the next.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tracing::{debug, info};
 
-use super::{Current, Failure, FailureClass, Held, Slot, Store};
+use super::{Current, Failure, FailureClass, Held, Life, Slot, Store};
 use crate::{
     auth::TokenState,
     cache::KeptAnswer,
@@ -33,8 +33,8 @@ impl<F: Fetch> Store<F> {
     pub(super) fn begin(&mut self, requests: Vec<SecretRequest>, event: &EntryEvent) {
         let mut adopted = Vec::new();
         for request in requests {
-            if self.adopt(&request) {
-                adopted.push(request);
+            if let Some(confirmed) = self.adopt(&request) {
+                adopted.push((request, confirmed));
             } else {
                 self.feed(&request, event.clone());
             }
@@ -45,9 +45,11 @@ impl<F: Fetch> Store<F> {
         info!(target: "agent.store", secrets = adopted.len(), "went on with secrets that were handed over");
         let adopted: Vec<_> = adopted
             .into_iter()
-            .filter_map(|request| {
+            .filter_map(|(request, confirmed)| {
                 let entry = &self.slots.get(&request)?.entry;
-                let (secret, life) = (entry.good()?.clone(), self.life(&request, entry, true));
+                // The answer is taken as new, but for the time at which the server gave it.
+                let life = Life { confirmed, ..self.life(&request, entry, true) };
+                let secret = entry.good()?.clone();
                 Some((request, secret, life))
             })
             .collect();
@@ -59,18 +61,20 @@ impl<F: Fetch> Store<F> {
         self.stir();
     }
 
-    fn adopt(&mut self, request: &SecretRequest) -> bool {
-        let Some(token) = self.current.map(|current| current.generation) else { return false };
+    /// Goes on with what was handed over for the request, and says when the server last confirmed that, if it is known.
+    /// `None`: nothing was.
+    fn adopt(&mut self, request: &SecretRequest) -> Option<Option<SystemTime>> {
+        let token = self.current.map(|current| current.generation)?;
         if self.slots.get(request).is_none_or(|slot| slot.entry.good().is_some()) {
-            return false;
+            return None;
         }
-        let Some(carried) = self.handed.take(request, self.clock) else { return false };
+        let (carried, confirmed) = self.handed.take(request, self.clock)?;
         debug!(target: "agent.store", %request, "secret was handed over");
         let (now, unit) = (self.clock.now(), self.chance.unit());
-        let Some(slot) = self.slots.get_mut(request) else { return false };
+        let slot = self.slots.get_mut(request)?;
         let effect = slot.entry.adopt(carried, token, now, unit);
         self.carry_out(request, effect);
-        true
+        Some(confirmed)
     }
 
     /// All that the next run would have to know.
@@ -79,9 +83,11 @@ impl<F: Fetch> Store<F> {
         if self.slots.is_empty() {
             return self.handed.rest();
         }
-        let now = self.clock.now();
+        let (now, snapshot) = (self.clock.now(), self.snapshot.borrow());
+        let confirmed =
+            |request: &SecretRequest| snapshot.answers.get(request).and_then(|held| held.life.confirmed);
         let kept = |(request, slot): (&SecretRequest, &Slot)| {
-            Some(handed::keep(request, slot.entry.carried(now)?, self.clock))
+            Some(handed::keep(request, slot.entry.carried(now)?, confirmed(request), self.clock))
         };
         self.slots.iter().filter_map(kept).collect()
     }

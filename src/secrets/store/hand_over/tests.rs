@@ -115,3 +115,25 @@ async fn a_token_grows_old_while_it_is_used() {
     second.settle().await;
     assert_eq!(second.handle.heal.try_recv(), Ok(Heal::Outgrown(1)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn status_tells_when_the_server_answered_and_not_when_that_was_handed_over() {
+    let first = Bench::start();
+    let left = kept(&first).await;
+    let answered = first.clock.wall();
+    let second = Bench::start_with(left);
+    second.pass(100).await;
+    second.tokens.send(handed_over(token(1, 36_000, second.clock), 105)).unwrap();
+    second.want(&["kv/a", "db/b"]).await;
+    second.settle().await;
+    let again = second.handle.inventory.take().await;
+    let snapshot = second.handle.snapshot.borrow().clone();
+    assert_eq!((again.len(), snapshot.answers.len()), (2, 2));
+    let early = second.clock.wall() - Duration::from_secs(90);
+    for (request, held) in snapshot.answers.iter() {
+        let confirmed = held.life.confirmed;
+        assert!(confirmed.is_some_and(|at| at <= answered && at < early), "{request}: {:?}", held.life);
+        let to_the_next = again.iter().find(|kept| kept.path == request.path);
+        assert_eq!(to_the_next.and_then(|kept| kept.confirmed), confirmed, "{request}");
+    }
+}
