@@ -68,7 +68,7 @@ impl Fetch for Fake {
     }
 }
 
-fn request(path: &str) -> SecretRequest {
+pub(super) fn request(path: &str) -> SecretRequest {
     let (path, params) = VaultPath::parse(path).unwrap();
     SecretRequest { auth: AuthId::default(), namespace: None, verb: Verb::Read, path, params }
 }

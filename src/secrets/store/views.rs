@@ -49,3 +49,27 @@ pub(super) fn same_meaning(a: &Secret, b: &Secret) -> bool {
         && a.auth == b.auth
         && a.wrap_info == b.wrap_info
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::secrets::store::tests::{Bench, leased, request, token};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_is_said_to_end_with_its_token_however_many_came_since() {
+        let bench = Bench::start();
+        bench.tokens.send(token(1, 1000, bench.clock)).unwrap();
+        bench.want(&["db/a"]).await;
+        bench.server.answer("read db/a", Ok(leased(36_000)));
+        bench.settle().await;
+        let end = bench.clock.wall() + Duration::from_secs(1000);
+        for generation in 2..4 {
+            bench.tokens.send(token(generation, 36_000, bench.clock)).unwrap();
+            bench.settle().await;
+            let current = Some((generation, bench.clock.wall() + Duration::from_secs(36_000)));
+            let said = bench.handle.snapshot.borrow().answers[&request("db/a")].life.ends(current).unwrap();
+            assert!(said <= end + Duration::from_secs(1), "with token {generation}: {said:?}, not {end:?}");
+        }
+    }
+}
