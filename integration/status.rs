@@ -150,6 +150,74 @@ fn readiness_outlives_the_server_and_ends_with_what_the_files_hold() {
 }
 
 #[test]
+fn an_outage_and_the_end_of_the_token_are_seen_while_the_files_stay_ready() {
+    on_dev("the server is cut off", |server| {
+        server.role("short", &json!({"token_ttl": "2s"}));
+        let mut pod = pod(server);
+        pod.annotate("role", "short");
+        let password = put(server);
+        let (sidecar, status) = on_a_port(&pod);
+        pod.becomes("env", &password);
+        let seen = || get(&status, "/status").json();
+        let before = seen();
+        assert_eq!(before["server"], json!({"reachable": true, "trouble": null, "since": null}));
+        assert_eq!(before["login"]["authenticated"], true);
+        let fault = server.fault(&json!({"path": "*", "drop": true}));
+        let after = eventually("the end of the token", || {
+            let after = seen();
+            (after["server"]["reachable"] == false && after["login"]["authenticated"] == false)
+                .then_some(after)
+        });
+        assert!(after["server"]["trouble"].is_string() && after["server"]["since"].is_string(), "{after}");
+        assert_eq!(after["ready"], true, "{after}");
+        let (_, samples) = metrics(&get(&status, "/metrics").body);
+        for series in ["decant_server_reachable", "decant_authenticated"] {
+            assert_eq!(samples.get(series), Some(&0.0), "{series}");
+        }
+        server.mend(fault);
+        eventually("the end of the outage", || {
+            let after = seen();
+            (after["server"]["reachable"] == true && after["login"]["authenticated"] == true).then_some(())
+        });
+        sidecar.stop().expect(0);
+    });
+}
+
+#[test]
+fn templates_with_one_destination_are_told_apart() {
+    each_server(|server| {
+        let mut pod = pod(server);
+        pod.annotate("agent-inject-template-same", PASSWORD).annotate("agent-inject-file-same", "env");
+        let password = put(server);
+        let (sidecar, status) = on_a_port(&pod);
+        pod.becomes("env", &password);
+        let (_, samples) = metrics(&get(&status, "/metrics").body);
+        let rendered = samples.keys().filter(|series| series.starts_with("decant_template_changes_total"));
+        let rendered: Vec<&String> = rendered.collect();
+        assert!(rendered.len() == 2 && rendered.iter().any(|one| one.contains("env (2)")), "{rendered:?}");
+        sidecar.stop().expect(0);
+    });
+}
+
+#[test]
+fn what_is_under_way_has_no_next_time() {
+    on_dev("a request is held", |server| {
+        let mut pod = pod(server);
+        pod.annotate("template-static-secret-render-interval", "1s");
+        let password = put(server);
+        let (sidecar, status) = on_a_port(&pod);
+        pod.becomes("env", &password);
+        server.fault(&json!({"path": "/v1/secret/data/app", "hold": true}));
+        eventually("a request under way", || {
+            let secret = get(&status, "/status").json()["secrets"][0].clone();
+            assert_eq!(secret["available"], true);
+            secret["next_action"].is_null().then_some(())
+        });
+        sidecar.stop().expect(0);
+    });
+}
+
+#[test]
 fn what_is_served_is_what_the_table_says() {
     on_dev("a real server needs a real database", |server| {
         server.database("1h", "2h");

@@ -18,7 +18,7 @@ use crate::{
         request::SecretRequest,
         snapshot::{Failed, Held, Snapshot},
     },
-    status::{Awaited, AwaitedKind, Counts, LoginReport, Report, SecretReport, TemplateReport},
+    status::{Awaited, AwaitedKind, Counts, LoginReport, Report, SecretReport, ServerReport, TemplateReport},
     vault::gate::Gate,
 };
 
@@ -96,14 +96,18 @@ impl Reporter {
     pub fn report(&self, specs: &[&TemplateSpec], plan: &Plan, snapshot: &Snapshot) -> Report {
         let now = self.clock.wall();
         let names = names(plan);
+        let mut destinations = BTreeSet::new();
         Report {
             now,
             started: self.started,
             awaited: self.awaited(specs, plan, snapshot, &names),
+            server: ServerReport {
+                outage: self.gate.outage().map(|outage| (outage.why.to_string(), outage.since)),
+            },
             login: self.login.as_ref().map(|(token, progress)| {
                 let (state, progress) = (token.borrow(), progress.borrow());
                 LoginReport {
-                    authenticated: state.login.is_some(),
+                    authenticated: state.login.as_ref().is_some_and(|login| lives(login, now)),
                     expires: state.login.as_ref().and_then(|login| login.expires),
                     trouble: progress.trouble.as_ref().map(|trouble| trouble.message.to_string()),
                     next_try: progress
@@ -120,7 +124,7 @@ impl Reporter {
                 .iter()
                 .enumerate()
                 .map(|(index, spec)| TemplateReport {
-                    destination: spec.destination.path.display().to_string(),
+                    destination: numbered(&spec.destination.path.display().to_string(), &mut destinations),
                     rendered: plan.is_rendered(index),
                     trouble: plan.trouble(index).map(str::to_owned),
                     last_success: self.files.get(&index).and_then(|record| record.last_success),
@@ -152,6 +156,8 @@ impl Reporter {
             Some(failed) => failed.next_try,
             None => held.and_then(|held| held.life.next),
         };
+        // A time that has come says that the request is under way: its answer brings the next one.
+        let next = next.filter(|at| *at > self.clock.now());
         SecretReport {
             request: name,
             available: held.is_some(),
@@ -215,7 +221,8 @@ impl Reporter {
         }
         let trouble = progress.borrow().trouble.clone();
         let next_try = trouble.as_ref().and_then(|trouble| trouble.next_try).map(|at| self.wall_at(at));
-        let why = self.gate.outage().or_else(|| trouble.map(|trouble| trouble.message));
+        let outage = self.gate.outage().map(|outage| outage.why);
+        let why = outage.or_else(|| trouble.map(|trouble| trouble.message));
         let why = why.map_or_else(|| "no answer yet".to_owned(), |why| why.to_string());
         Some(Awaited { next_try, ..Awaited::new(AwaitedKind::Login, "", why) })
     }
@@ -241,7 +248,9 @@ impl Reporter {
         };
         let why = match failed {
             Some(Failed { message, tries, .. }) => format!("{message}; tried {tries} times"),
-            None => self.gate.outage().map_or_else(|| "no answer yet".to_owned(), |why| why.to_string()),
+            None => {
+                self.gate.outage().map_or_else(|| "no answer yet".to_owned(), |outage| outage.why.to_string())
+            }
         };
         let next_try = failed.and_then(|failed| failed.next_try).map(|at| self.wall_at(at));
         Some(Awaited { next_try, ..Awaited::new(AwaitedKind::Secret, name, format!("{lost}{why}")) })
@@ -259,14 +268,34 @@ impl Reporter {
     }
 }
 
+/// Whether the token has not ended.
+fn lives(login: &Login, now: SystemTime) -> bool {
+    login.expires.is_none_or(|end| now < end)
+}
+
 /// A name for each request. Requests that differ only in what may not be shown are numbered.
 fn names(plan: &Plan) -> BTreeMap<&SecretRequest, String> {
     let mut seen = BTreeSet::new();
-    let name = |request: &SecretRequest| {
-        let plain = request.to_string();
-        let name = (2..).map(|number| format!("{plain} ({number})"));
-        std::iter::once(plain.clone()).chain(name).find(|name| seen.insert(name.clone())).unwrap_or_default()
-    };
-    let mut name = name;
-    plan.wanted().iter().map(|request| (request, name(request))).collect()
+    plan.wanted().iter().map(|request| (request, numbered(&request.to_string(), &mut seen))).collect()
+}
+
+/// The name, or with a number the first that nobody has yet: whoever reads them needs each once.
+fn numbered(plain: &str, seen: &mut BTreeSet<String>) -> String {
+    let others = (2..).map(|number| format!("{plain} ({number})"));
+    let free = std::iter::once(plain.to_owned()).chain(others).find(|name| !seen.contains(name));
+    let name = free.unwrap_or_default();
+    seen.insert(name.clone());
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_given_once() {
+        let mut seen = BTreeSet::new();
+        let names = ["/a", "/a (2)", "/a", "/b", "/a"].map(|name| numbered(name, &mut seen));
+        assert_eq!(names, ["/a", "/a (2)", "/a (3)", "/b", "/a (4)"]);
+    }
 }

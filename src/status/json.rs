@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Awaited, LoginReport, Report, SecretReport, TemplateReport};
+use super::{Awaited, LoginReport, Report, SecretReport, ServerReport, TemplateReport};
 
 /// Version of the form: grows when a field changes its meaning or goes.
 const FORMAT: u32 = 1;
@@ -18,6 +18,7 @@ struct Status<'a> {
     now: Option<String>,
     started: Option<String>,
     awaited: Vec<AwaitedView<'a>>,
+    server: ServerView<'a>,
     login: Option<LoginView<'a>>,
     templates: Vec<TemplateView<'a>>,
     secrets: Vec<SecretView<'a>>,
@@ -29,6 +30,13 @@ struct AwaitedView<'a> {
     name: &'a str,
     why: &'a str,
     next_try: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ServerView<'a> {
+    reachable: bool,
+    trouble: Option<&'a str>,
+    since: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -70,6 +78,7 @@ pub(super) fn text(report: &Report) -> String {
         now: time(Some(report.now)),
         started: time(Some(report.started)),
         awaited: report.awaited.iter().map(awaited).collect(),
+        server: server(&report.server),
         login: report.login.as_ref().map(login),
         templates: report.templates.iter().map(template).collect(),
         secrets: report.secrets.iter().map(secret).collect(),
@@ -84,6 +93,14 @@ fn awaited(awaited: &Awaited) -> AwaitedView<'_> {
         name: &awaited.name,
         why: &awaited.why,
         next_try: time(awaited.next_try),
+    }
+}
+
+fn server(server: &ServerReport) -> ServerView<'_> {
+    ServerView {
+        reachable: server.outage.is_none(),
+        trouble: server.outage.as_ref().map(|(why, _)| why.as_str()),
+        since: time(server.outage.as_ref().map(|(_, since)| *since)),
     }
 }
 

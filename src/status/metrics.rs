@@ -97,10 +97,17 @@ pub static METRICS: &[Metric] = &[
         Samples::One(|report| Some(flag(report.is_ready()))),
     ),
     metric(
+        "decant_server_reachable",
+        Kind::Gauge,
+        "",
+        "1 while the server can be reached, 0 from the first request without an answer to the next with one.",
+        Samples::One(|report| Some(flag(report.server.outage.is_none()))),
+    ),
+    metric(
         "decant_authenticated",
         Kind::Gauge,
         "",
-        "1 while there is a token.",
+        "1 while there is a token that has not ended.",
         Samples::One(|report| report.login.as_ref().map(|login| flag(login.authenticated))),
     ),
     metric(

@@ -26,6 +26,8 @@ pub struct Report {
     pub started: SystemTime,
     /// What the first full render, or a valid file, still waits for; empty: ready.
     pub awaited: Vec<Awaited>,
+    /// What is known of the way to the server.
+    pub server: ServerReport,
     /// The own login; `None`: the agent has none to do.
     pub login: Option<LoginReport>,
     /// Every template, in configuration order.
@@ -111,10 +113,17 @@ impl fmt::Display for Awaited {
     }
 }
 
+/// Whether the server can be reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerReport {
+    /// Why it can't be, and since when; `None`: it can, as far as is known.
+    pub outage: Option<(String, SystemTime)>,
+}
+
 /// The own login.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoginReport {
-    /// Whether there is a token.
+    /// Whether there is a token that has not ended.
     pub authenticated: bool,
     /// When the token ends; `None`: never, or there is none.
     pub expires: Option<SystemTime>,
@@ -210,6 +219,9 @@ pub(crate) mod testing {
                 why: "PUT http://v/v1/pki/issue/app: 403\npermission denied".into(),
                 next_try: Some(at(1_700_000_101)),
             }],
+            server: ServerReport {
+                outage: Some(("GET http://v/v1/sys/health: refused".into(), at(1_700_000_040))),
+            },
             login: Some(LoginReport {
                 authenticated: true,
                 expires: Some(at(1_700_003_600)),

@@ -7,7 +7,7 @@ mod line;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tokio::{
@@ -99,7 +99,16 @@ struct State {
     /// Paths that the server wants to be left alone until then.
     holds: HashMap<String, Instant>,
     /// Why nobody gets through; `None` while somebody does.
-    outage: Option<Arc<str>>,
+    outage: Option<Outage>,
+}
+
+/// Why the server can't be reached, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// What the first request without an answer met; never a secret.
+    pub why: Arc<str>,
+    /// When that was.
+    pub since: SystemTime,
 }
 
 /// The right to send one request now; drop it when the answer is complete.
@@ -148,7 +157,7 @@ impl<P: Probe> Gate<P> {
     }
 
     /// Why the server can't be reached just now; `None` while it can, as far as is known.
-    pub fn outage(&self) -> Option<Arc<str>> {
+    pub fn outage(&self) -> Option<Outage> {
         self.lock().outage.clone()
     }
 
@@ -253,7 +262,7 @@ impl<P: Probe> Gate<P> {
         let now = self.0.clock.now();
         let wait = self.lock().line.lost(now);
         if let Some(wait) = wait {
-            self.lock().outage = Some(chain(error).into());
+            self.begin_outage(error, Duration::ZERO);
             tracing::warn!(
                 target: "agent",
                 address = self.0.upstream.address(),
@@ -270,6 +279,7 @@ impl<P: Probe> Gate<P> {
     fn lost_again(&self, error: &VaultError) {
         let now = self.0.clock.now();
         let (tries, wait, outage) = self.lock().line.lost_again(now);
+        self.begin_outage(error, outage);
         // Ever more seldom: at tries 2, 4, 8, …
         if tries.is_power_of_two() && tries > 1 {
             tracing::warn!(
@@ -284,6 +294,12 @@ impl<P: Probe> Gate<P> {
             );
         }
         self.notify();
+    }
+
+    /// Keeps why there is an outage, which has lasted so long, unless that is known already.
+    fn begin_outage(&self, error: &VaultError, lasted: Duration) {
+        let since = self.0.clock.wall().checked_sub(lasted).unwrap_or(SystemTime::UNIX_EPOCH);
+        self.lock().outage.get_or_insert_with(|| Outage { why: chain(error).into(), since });
     }
 
     /// Somebody got an answer.

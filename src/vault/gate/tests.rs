@@ -136,6 +136,7 @@ async fn ten_minutes_of_outage_cost_thirty_seconds_at_most() {
     let (gone, ()) = tokio::join!(waiter, outage);
     assert!((600_000..=630_100).contains(&gone), "{gone}");
     assert!(fake.probes.load(Ordering::Relaxed) < 80);
+    assert_eq!(gate.outage(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,5 +196,23 @@ async fn a_cut_answer_costs_others_one_probe_when_only_that_request_is_cut() {
         drop(gate.pass(Class::First, "b").await);
         assert!(millis_since(start) < 200, "{}", millis_since(start));
         assert_eq!(fake.probes.load(Ordering::Relaxed), number);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_says_why_and_since_when_however_it_began() {
+    for (first, is_sure) in [(unreachable(), true), (cut(), false)] {
+        let (gate, _) = gate(Limits::default());
+        let start = gate.0.clock.wall();
+        gate.report::<()>("a", &Err(first));
+        assert_eq!(gate.outage().is_some(), is_sure);
+        let waiting = tokio::time::timeout(Duration::from_secs(30), gate.pass(Class::First, "b"));
+        assert!(waiting.await.is_err());
+        let outage = gate.outage().unwrap();
+        assert!(outage.why.contains("refused"), "{}", outage.why);
+        let off = outage.since.duration_since(start).unwrap_or_else(|error| error.duration());
+        assert!(off < Duration::from_secs(1), "{off:?}");
+        gate.report::<()>("b", &Ok(()));
+        assert_eq!(gate.outage(), None);
     }
 }
