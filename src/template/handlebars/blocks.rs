@@ -1,4 +1,4 @@
-//! The blocks `if`, `unless`, `each` and `with`, and `lookup`: the library's, with limits and places.
+//! The blocks `if`, `unless`, `each`, `with` and `raw`: the library's, with limits and places.
 
 use handlebars::{
     BlockContext, BlockParams, Context, Handlebars, Helper, HelperDef, Output, PathAndJson, RenderContext,
@@ -7,14 +7,14 @@ use handlebars::{
 use serde_json::Value as Json;
 
 use super::{
-    call::{kind, truth},
-    missing,
+    call::{Printed, is_alone, key_called, kind, truth},
+    missing, output,
     pass::{Pass, Refusal},
 };
 use crate::template::go::fault::Cause;
 
 /// Their names.
-pub(super) const NAMES: [&str; 4] = ["if", "unless", "each", "with"];
+pub(super) const NAMES: [&str; 5] = ["if", "unless", "each", "with", "raw"];
 
 /// One of the blocks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,10 +23,12 @@ pub(super) enum Kind {
     Unless,
     Each,
     With,
+    /// `{{{{raw}}}}`: its text is no template.
+    Raw,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 4] = [Self::If, Self::Unless, Self::Each, Self::With];
+    pub(super) const ALL: [Self; 5] = [Self::If, Self::Unless, Self::Each, Self::With, Self::Raw];
 
     pub(super) const fn name(self) -> &'static str {
         NAMES[self as usize]
@@ -194,6 +196,17 @@ impl HelperDef for Block<'_, '_> {
     ) -> Result<(), RenderError> {
         self.pass.step(1)?;
         let name = self.kind.name();
+        if is_alone(h) {
+            return match key_called(name, ctx, rc)? {
+                Some(value) if value.is_object() => Err(output::mapping().at(name).into()),
+                Some(value) => Printed(value).call(h, registry, ctx, rc, out),
+                None if self.pass.is_strict() => Err(missing::explain(name, ctx, rc).into()),
+                None => Ok(()),
+            };
+        }
+        if self.kind == Kind::Raw {
+            return Scene { registry, ctx, rc, out }.body(self.pass, h.template());
+        }
         let (Some(argument), true) = (h.param(0), h.is_block()) else {
             let hint = format!("write {{{{#{name} VALUE}}}}…{{{{/{name}}}}}");
             return Err(self.refuse(format!("{name} is a block")).hint(hint).into());
@@ -210,6 +223,7 @@ impl HelperDef for Block<'_, '_> {
             }
             Kind::With => self.with(h, argument, &mut scene),
             Kind::Each => self.each(h, argument, &mut scene),
+            Kind::Raw => Ok(()),
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::{
     border::{self, decode},
-    collection, encode, logic, math, missing,
+    collection, encode, logic, math, missing, output,
     pass::{Pass, Refusal},
     secrets, text,
 };
@@ -190,6 +190,21 @@ pub(super) fn truth(json: &Json) -> bool {
     }
 }
 
+/// Whether a function or block is called without arguments and body.
+pub(super) fn is_alone(h: &Helper<'_>) -> bool {
+    h.params().is_empty() && h.hash().is_empty() && !h.is_block()
+}
+
+/// The key of the data that is called like a function or block.
+pub(super) fn key_called<'rc>(
+    name: &str,
+    ctx: &'rc Context,
+    rc: &RenderContext<'_, 'rc>,
+) -> Result<Option<Json>, RenderError> {
+    let value = rc.evaluate(ctx, &format!("this.{name}"))?;
+    Ok((!value.is_missing()).then(|| value.as_json().clone()))
+}
+
 /// A function of the table in one render.
 pub(super) struct Bound<'p, 'h> {
     pub(super) def: &'static Def,
@@ -197,18 +212,19 @@ pub(super) struct Bound<'p, 'h> {
 }
 
 impl Bound<'_, '_> {
+    /// `printed` tells a tag from a call in parentheses, where some functions need no arguments.
     fn value<'rc>(
         &self,
         h: &Helper<'rc>,
         ctx: &'rc Context,
         rc: &RenderContext<'_, 'rc>,
+        printed: bool,
     ) -> Result<Option<Json>, RenderError> {
         let def = self.def;
-        if h.params().is_empty() && h.hash().is_empty() && def.takes.0 > 0 && !h.is_block() {
-            // A key of the data that is called like a function.
-            let value = rc.evaluate(ctx, &format!("this.{}", def.name))?;
-            if !value.is_missing() {
-                return Ok(Some(value.as_json().clone()));
+        if is_alone(h) && (printed || def.takes.0 > 0) {
+            let value = key_called(def.name, ctx, rc)?;
+            if value.is_some() || !self.pass.is_strict() {
+                return Ok(value);
             }
             let what = format!("{} needs arguments, and no key here is called like this", def.name);
             return Err(Refusal::function(what).hint(def.how()).at(def.name).into());
@@ -236,7 +252,7 @@ impl Bound<'_, '_> {
         rc: &RenderContext<'_, 'rc>,
     ) -> Refusal {
         match argument.relative_path() {
-            Some(path) => missing::explain(path, ctx, rc),
+            Some(path) => missing::explain(path, ctx, rc).within(self.def.name),
             None => {
                 let what = format!("argument {} of {} is not there", at + 1, self.def.name);
                 Refusal::new(Cause::MissingKey, what).at(self.def.name).hint("give it a value with default")
@@ -253,7 +269,7 @@ impl HelperDef for Bound<'_, '_> {
         ctx: &'rc Context,
         rc: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
-        Ok(self.value(h, ctx, rc)?.map_or(ScopedJson::Missing, ScopedJson::Derived))
+        Ok(self.value(h, ctx, rc, false)?.map_or(ScopedJson::Missing, ScopedJson::Derived))
     }
 
     fn call<'reg: 'rc, 'rc>(
@@ -264,7 +280,7 @@ impl HelperDef for Bound<'_, '_> {
         rc: &mut RenderContext<'reg, 'rc>,
         out: &mut dyn Output,
     ) -> Result<(), RenderError> {
-        let value = self.value(h, ctx, rc)?;
+        let value = self.value(h, ctx, rc, true)?;
         if h.is_block() {
             let body = if value.as_ref().is_some_and(truth) { h.template() } else { h.inverse() };
             let Some(body) = body else { return Ok(()) };
@@ -281,6 +297,9 @@ impl HelperDef for Bound<'_, '_> {
                 .unwrap_or_else(|| "say what counts instead: (default (…) \"instead\")".to_owned());
             return Err(refusal.hint(hint).into());
         };
+        if value.is_object() {
+            return Err(output::mapping().at(self.def.name).into());
+        }
         Printed(value).call(h, r, ctx, rc, out)
     }
 }
@@ -293,7 +312,7 @@ fn near_key(h: &Helper<'_>) -> Option<String> {
 }
 
 /// A value on its way out, printed as the library prints values.
-struct Printed(Json);
+pub(super) struct Printed(pub(super) Json);
 
 impl HelperDef for Printed {
     fn call_inner<'reg: 'rc, 'rc>(

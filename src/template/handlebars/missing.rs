@@ -4,6 +4,7 @@ use handlebars::{Context, Helper, HelperDef, Output, RenderContext, RenderError,
 use serde_json::Value as Json;
 
 use super::{
+    blocks,
     call::TABLE,
     pass::{Pass, Refusal},
 };
@@ -11,6 +12,9 @@ use crate::{problem::nearest, template::go::fault::Cause};
 
 /// Under this name a render's own hook is found by the library's.
 pub(super) const HOOK: &str = "helperMissing";
+
+/// Where else a name is looked for.
+pub(super) const LEVELS: [&str; 3] = ["../", "../../", "../../../"];
 
 /// What the library calls for a name that isn't there. It hands over to the hook of the render that runs.
 pub(super) struct AnyName;
@@ -112,13 +116,19 @@ fn judge<'rc>(
     if name.starts_with('@') {
         return refusal.hint("@index, @key, @first and @last exist inside of {{#each}}");
     }
+    if before.starts_with("..") && found(name).is_some() {
+        return refusal.hint(format!("it is inside of this block: write {{{{{name}}}}}"));
+    }
     let outside = || {
-        let outer = ["../", "../../", "../../../"].map(|level| format!("{level}{name}"));
+        let outer = LEVELS.map(|level| format!("{level}{name}"));
         outer.into_iter().find(|outer| is_way(before) && found(outer).is_some())
     };
     let Some(Json::Object(map)) = parent else {
         if let Some(outer) = outside() {
             return refusal.hint(format!("it is outside of this block: write {outer}"));
+        }
+        if blocks::NAMES.contains(&name) && is_way(before) {
+            return refusal.hint(format!("as a block it has a body: {{{{#{name} …}}}}…{{{{/{name}}}}}"));
         }
         if TABLE.iter().any(|def| def.name == name) && is_way(before) {
             return refusal;

@@ -24,7 +24,9 @@ mod walk;
 
 use std::{path::PathBuf, sync::LazyLock};
 
-use handlebars::{Context, Handlebars, RenderContext, RenderError, RenderErrorReason, Renderable};
+use handlebars::{
+    BlockContext, Context, Handlebars, RenderContext, RenderError, RenderErrorReason, Renderable,
+};
 
 use self::{
     blocks::{Block, Kind, PartialStep, STEP},
@@ -128,6 +130,8 @@ impl Compiled {
     fn run(&self, pass: &Pass<'_>, out: &mut Text) -> Result<(), RenderError> {
         let ctx = Context::null();
         let mut rc = RenderContext::new(None);
+        // Where `../` leads out of all blocks the library would look into the innermost one: now it finds nothing.
+        rc.replace_blocks((0..=self.set.ups()).map(|_| BlockContext::new()).collect());
         for def in TABLE.iter() {
             rc.register_local_helper(def.name, Box::new(Bound { def, pass }));
         }

@@ -14,6 +14,12 @@ const MAX_OUTPUT: usize = 16 << 20;
 /// What the library prints for a mapping.
 pub(super) const MAPPING: &str = "[object]";
 
+/// Why a mapping isn't printed.
+pub(super) fn mapping() -> Refusal {
+    Refusal::new(Cause::WrongType, "a mapping can't be printed as it is")
+        .hint("name one of its keys, loop over it with {{#each}}, or write it with {{json …}}, {{yaml …}}")
+}
+
 /// The text of a render.
 pub(super) struct Text {
     pub(super) bytes: Zeroizing<Vec<u8>>,
@@ -30,10 +36,7 @@ impl Text {
 impl Output for Text {
     fn write(&mut self, piece: &str) -> Result<(), IoError> {
         if piece == MAPPING && !self.ambiguous {
-            let refusal = Refusal::new(Cause::WrongType, "a mapping can't be printed as it is");
-            let hint =
-                "name one of its keys, loop over it with {{#each}}, or write it with {{json …}}, {{yaml …}}";
-            return Err(IoError::other(refusal.hint(hint)));
+            return Err(IoError::other(mapping()));
         }
         let text = border::decode(piece);
         if self.bytes.len() + text.len() > MAX_OUTPUT {

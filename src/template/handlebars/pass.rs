@@ -38,11 +38,13 @@ pub(super) struct Refusal {
     pub(super) hint: Option<String>,
     /// The word in the tag that the caret goes to.
     pub(super) word: Option<String>,
+    /// The function in whose call that word stands.
+    pub(super) within: Option<&'static str>,
 }
 
 impl Refusal {
     pub(super) fn new(cause: Cause, shown: impl Into<String>) -> Self {
-        Self { cause, shown: shown.into(), hint: None, word: None }
+        Self { cause, shown: shown.into(), hint: None, word: None, within: None }
     }
 
     /// A function refuses its arguments.
@@ -61,6 +63,11 @@ impl Refusal {
     /// The same for a refusal that names no word yet.
     pub(super) fn or_at(self, word: &str) -> Self {
         if self.word.is_some() { self } else { self.at(word) }
+    }
+
+    /// The same for a word that stands in a call of this function.
+    pub(super) fn within(self, function: &'static str) -> Self {
+        Self { within: Some(function), ..self }
     }
 
     pub(super) fn at(self, word: &str) -> Self {

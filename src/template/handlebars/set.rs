@@ -6,7 +6,7 @@ use handlebars::template::{Template, TemplateElement};
 
 use super::{
     blocks::STEP,
-    border, fault, nesting,
+    border, fault, missing, nesting,
     output::MAPPING,
     pass::Refusal,
     syntax,
@@ -40,6 +40,7 @@ pub(super) struct Source {
 pub(super) struct Set {
     pub(super) main: Source,
     partials: BTreeMap<String, Source>,
+    ups: usize,
 }
 
 impl Set {
@@ -50,7 +51,7 @@ impl Set {
         load: &mut dyn FnMut(&str) -> Result<Partial, String>,
     ) -> Result<Self, TemplateError> {
         let main = Source::read(text, (origin.clone(), whole_file), None, denied)?;
-        let mut set = Self { main, partials: BTreeMap::new() };
+        let mut set = Self { main, partials: BTreeMap::new(), ups: missing::LEVELS.len() };
         let mut wanted = set.main.wanted(None);
         while let Some((name, place, by)) = wanted.pop() {
             if set.partials.contains_key(&name) {
@@ -73,12 +74,19 @@ impl Set {
         }
         set.refuse_cycles()?;
         set.count_partials();
+        let ups = set.partials.values().chain([&set.main]).map(|source| ups(&source.template)).max();
+        set.ups = set.ups.max(ups.unwrap_or(0));
         Ok(set)
     }
 
     /// The partials by name.
     pub(super) fn partials(&self) -> Partials<'_> {
         self.partials.iter().map(|(name, source)| (name.as_str(), &source.template)).collect()
+    }
+
+    /// How far up a path leads at most.
+    pub(super) const fn ups(&self) -> usize {
+        self.ups
     }
 
     /// Whether a text of the template looks like what the library prints for a mapping.
@@ -180,6 +188,15 @@ fn inlines(template: &Template) -> Vec<(&str, &Template)> {
     })
 }
 
+/// How far up a path of a text leads at most.
+fn ups(template: &Template) -> usize {
+    let all = seen(template, |seen, _| match seen {
+        Seen::Path(path) => Some(walk::ups(path)),
+        _ => None,
+    });
+    all.into_iter().max().unwrap_or(0)
+}
+
 /// What a look at everything in a template picks.
 fn seen<'t, T>(template: &'t Template, pick: fn(Seen<'t>, walk::Place) -> Option<T>) -> Vec<T> {
     let mut found = Vec::new();
@@ -259,7 +276,10 @@ impl Source {
 
     fn error(&self, refusal: &Refusal, place: walk::Place, parsing: bool) -> TemplateError {
         let start = offset(&self.text, place);
-        let pos = refusal.word.as_deref().and_then(|word| word_at(&self.text, start, word)).unwrap_or(start);
+        let word = refusal.word.as_deref();
+        let inside = || word_within(&self.text, start, refusal.within?, word?);
+        let anywhere = || word_at(&self.text, start, word?);
+        let pos = inside().or_else(anywhere).unwrap_or(start);
         TemplateError::new(fault(refusal, pos, parsing), &self.text, &self.origin, self.whole_file)
     }
 }
@@ -292,6 +312,17 @@ fn offset(text: &str, (line, column): walk::Place) -> usize {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let rest = text.get(start..).unwrap_or_default();
     start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
+}
+
+/// Where a word stands in a call, in parentheses, of this function inside of the tag that begins at `start`.
+fn word_within(text: &str, start: usize, function: &str, word: &str) -> Option<usize> {
+    let tag = text.get(start..)?.split("}}").next()?;
+    tag.match_indices('(').find_map(|(open, _)| {
+        let name = tag[open + 1..].trim_start().split([' ', '\t', '\n', ')']).next()?;
+        let found = word_at(text, start + open, word).filter(|_| name == function)?;
+        let between = &text[start + open..found];
+        (between.matches('(').count() > between.matches(')').count()).then_some(found)
+    })
 }
 
 /// Where a word stands inside of the tag that begins at `start`.

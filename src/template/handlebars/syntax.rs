@@ -2,7 +2,7 @@
 
 use handlebars::{TemplateError, TemplateErrorReason};
 
-use super::{pass::Refusal, walk::Place};
+use super::{pass::Refusal, set::place_of, walk::Place};
 use crate::template::go::fault::Cause;
 
 /// The mistake and its place.
@@ -14,12 +14,20 @@ pub(super) fn explain(text: &str, error: &TemplateError) -> (Refusal, Place) {
         | TemplateErrorReason::MismatchingClosedDecorator(open, close) => {
             (syntax(format!("{{{{#{open}}}}} is open here, but {{{{/{close}}}}} closes")).at(close), place)
         }
-        TemplateErrorReason::InvalidParam(_) => (syntax("an argument can't be read".to_owned()), place),
+        TemplateErrorReason::InvalidParam(written) => {
+            // The library says what, and not where.
+            let place = text.find(written).map_or(place, |at| place_of(text, at));
+            let hint = match written.contains(char::is_control) {
+                true => "inside of quotes a line break is written \\n, a tab \\t",
+                false => "a text is written \"text\", a number 1 or 1.5",
+            };
+            (syntax("an argument can't be read".to_owned()).hint(hint), place)
+        }
         _ => {
             let line = text.lines().nth(place.0.saturating_sub(1)).unwrap_or_default();
             if looks_like_go(text) {
                 let hint =
-                    "this looks like a Go template: say dialect = \"go\", or name the file without .hbs";
+                    "this looks like a Go template: choose the dialect go, or name the file without .hbs";
                 return (syntax("this is no Handlebars".to_owned()).hint(hint), place);
             }
             if let Some((name, open)) = unclosed(text) {
@@ -70,8 +78,5 @@ fn unclosed(text: &str) -> Option<(String, Place)> {
         at = start + 2;
     }
     let (name, start) = open.into_iter().next()?;
-    let before = &text[..start];
-    let line = 1 + before.matches('\n').count();
-    let column = 1 + before.rsplit('\n').next().unwrap_or_default().chars().count();
-    Some((name, (line, column)))
+    Some((name, place_of(text, start)))
 }

@@ -174,6 +174,47 @@ fn a_key_that_is_called_like_a_function_is_the_key() {
 }
 
 #[test]
+fn keys_that_are_called_like_anything_that_needs_no_arguments_are_keys_too() {
+    let keys = "raw=\"r\" list=\"l\" dict=\"d\" if=\"i\" with=\"w\" each=\"e\" unless=\"u\"";
+    let of = |inside: &str| rendered(&format!("{{{{#with (dict {keys})}}}}{inside}{{{{/with}}}}"));
+    assert_eq!(of("{{raw}}{{{raw}}}{{&raw}}{{upper raw}}{{this.raw}}"), "rrrRr");
+    assert_eq!(of("{{list}}{{dict}}{{if}}{{with}}{{each}}{{unless}}"), "ldiweu");
+    assert_eq!(of("{{json (list)}}{{json (dict)}}{{#if (list)}}x{{/if}}"), "[]{}");
+    assert_eq!(of("{{{{raw}}}}{{raw}} {{#if}}{{{{/raw}}}}"), "{{raw}} {{#if}}");
+    for name in ["raw", "list", "dict", "if", "upper"] {
+        for text in [format!("a{{{{{name}}}}}"), format!("a{{{{{{{name}}}}}}}"), format!("a{{{{&{name}}}}}")]
+        {
+            let error = render_with(&spec(), &text, &[]).err().unwrap();
+            assert!(error.to_string().contains("template line 1, column "), "{error}");
+            assert!(error.message().contains(name), "{error}");
+            assert_eq!(shown(&lax(), &text, &[]), "a");
+        }
+    }
+}
+
+#[test]
+fn a_path_that_leads_out_of_everything_finds_nothing() {
+    for text in [
+        "{{#with (dict a=1)}}{{../../a}}{{/with}}",
+        "{{#with (dict a=1)}}{{../a}}{{/with}}",
+        "{{#with (dict a=1)}}{{#each (list 1)}}{{../../../../../../../a}}{{/each}}{{/with}}",
+        "{{#with (dict a=1)}}{{> p}}{{/with}}",
+    ] {
+        let partials = [("p", "{{../../../a}}")];
+        let error = render_with(&spec(), text, &partials).err().unwrap();
+        assert!(error.message().contains("there is no key \"a\""), "{error}");
+        assert!(!error.to_string().contains("write ../"), "{error}");
+        assert_eq!(shown(&lax(), text, &partials), "");
+    }
+    let error = render_with(&spec(), "{{#with (dict a=1)}}{{../a}}{{/with}}", &[]).err().unwrap();
+    assert!(error.to_string().contains("it is inside of this block: write {{a}}"), "{error}");
+    assert_eq!(rendered("{{#with (dict a=1)}}{{default ../../a 2}}{{/with}}"), "2");
+    assert_eq!(rendered("{{#with (dict a=1)}}{{#each (list 1 2)}}{{../a}}{{/each}}{{/with}}"), "11");
+    let far = format!("{{{{{}a}}}}", "../".repeat(101));
+    assert!(compiled(&spec(), &far, &[]).is_err());
+}
+
+#[test]
 fn formats_write_whole_secrets_and_single_values() {
     assert_eq!(rendered("{{dotenv (secret \"database/creds/app\")}}\n"), "password=pw-1\nusername=v-app-1\n");
     assert_eq!(

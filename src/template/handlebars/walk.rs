@@ -15,6 +15,9 @@ use crate::{problem::nearest, template::go::fault::Cause};
 /// How deep the walk goes.
 const MAX_DEPTH: usize = 200;
 
+/// How many blocks a path may lead up.
+const MAX_UPS: usize = 100;
+
 /// The partials of a set by name.
 pub(super) type Partials<'t> = BTreeMap<&'t str, &'t Template>;
 
@@ -162,6 +165,11 @@ impl<'t, 'f> Walk<'t, 'f> {
     }
 }
 
+/// How many blocks a path leads up, or more.
+pub(super) fn ups(path: &str) -> usize {
+    path.matches("..").count()
+}
+
 /// The name of a partial that is written out.
 pub(super) fn partial_name(partial: &DecoratorTemplate) -> Option<&str> {
     match &partial.name {
@@ -194,6 +202,9 @@ pub(super) fn mistake(template: &Template, denied: &dyn Fn(&str) -> bool) -> Opt
                     .hint("give the partial what it needs by name: {{> NAME key=value}}"),
             ),
             Seen::Other(form) => Some(syntax(&format!("{form} is not supported"))),
+            Seen::Path(path) if ups(path) > MAX_UPS => {
+                Some(Refusal::new(Cause::Limit, "a path leads up by more than 100 levels"))
+            }
             Seen::Path(path) if path.contains("decant:") => Some(syntax("this name is reserved").at(path)),
             _ => None,
         };
@@ -231,7 +242,7 @@ fn judge(call: &HelperTemplate, denied: &dyn Fn(&str) -> bool) -> Result<(), Ref
     let Some(name) = call.name.as_name() else {
         return Err(syntax("a call begins with the name of a function"));
     };
-    if blocks::NAMES.contains(&name) || name == "raw" {
+    if blocks::NAMES.contains(&name) {
         if !call.block {
             let hint = format!("write {{{{#{name} VALUE}}}}…{{{{/{name}}}}}");
             return Err(syntax(&format!("{name} is a block")).at(name).hint(hint));

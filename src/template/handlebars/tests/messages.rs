@@ -80,6 +80,22 @@ fn a_mistake_in_a_partial_has_its_place_there() {
 }
 
 #[test]
+fn mistakes_inside_of_a_tag_have_their_place() {
+    for (text, place, words) in [
+        ("a\n{{indent \"a\nb\" 2}}", "line 2, column 10", "an argument can't be read"),
+        ("{{and nope (upper nope)}}", "line 1, column 19", "there is no key \"nope\""),
+        ("{{and (upper \"a\") nope (concat (upper nope))}}", "line 1, column 39", "there is no key \"nope\""),
+        ("{{parseJson \"{}\"}}", "line 1, column 3", "a mapping can't be printed"),
+        ("{{merge (dict a=1)}}", "line 1, column 3", "a mapping can't be printed"),
+    ] {
+        let error = render_with(&spec(), text, &[]).err().unwrap().to_string();
+        assert!(error.contains(place) && error.contains(words), "{text}: {error}");
+    }
+    let error = render_with(&spec(), "{{indent \"a\nb\" 2}}", &[]).err().unwrap().to_string();
+    assert!(error.contains("a line break is written \\n"), "{error}");
+}
+
+#[test]
 fn functions_can_be_denied() {
     let spec = TemplateSpec { function_denylist: vec!["en*".to_owned()], ..spec() };
     let error = render_with(&spec, "{{#if a}}{{env \"X\"}}{{/if}}", &[]).err().unwrap();
