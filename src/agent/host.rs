@@ -129,7 +129,7 @@ impl Host for SnapshotHost<'_> {
 
     fn file(&mut self, path: &str) -> Result<Text, String> {
         self.seen.files.insert(path.into());
-        self.read(Path::new(path)).map(Text::from).map_err(|why| format!("file {path:?} {why}"))
+        self.read(Path::new(path)).map(Text::from).map_err(|why| format!("file {path:?}: {why}"))
     }
 
     fn env(&self, name: &str) -> Option<String> {

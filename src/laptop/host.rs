@@ -79,7 +79,7 @@ impl Host for LaptopHost<'_> {
             return Ok(text.clone());
         }
         self.files.insert(path.into());
-        self.read(Path::new(path)).map(Text::from).map_err(|why| format!("file {path:?} {why}"))
+        self.read(Path::new(path)).map(Text::from).map_err(|why| format!("file {path:?}: {why}"))
     }
 
     fn env(&self, name: &str) -> Option<String> {

@@ -90,11 +90,8 @@ fn dialect(raw: &RawTemplate, findings: &mut Findings) -> Dialect {
             Some(meant) => dialect = meant,
             None => findings.errors.push(unknown(said, "dialect", &Dialect::ALL.map(Dialect::name))),
         }
-        if filled(&raw.format).is_some() {
-            let what = "`dialect` has no effect where a `format` writes the secret";
-            findings.warn(&said.origin, Problem::warning(what));
-        }
     }
+    warn_of_dialect(raw, dialect, findings);
     for delimiter in [&raw.left_delimiter, &raw.right_delimiter].into_iter().flatten() {
         if dialect == Dialect::Handlebars && !delimiter.value.is_empty() {
             let what = "delimiters can't be changed in Handlebars, this one is ignored";
@@ -102,6 +99,27 @@ fn dialect(raw: &RawTemplate, findings: &mut Findings) -> Dialect {
         }
     }
     dialect
+}
+
+/// A dialect that is said for nothing, or against the name of the file.
+fn warn_of_dialect(raw: &RawTemplate, dialect: Dialect, findings: &mut Findings) {
+    let Some(said) = raw.dialect.as_ref().filter(|said| !said.value.is_empty()) else { return };
+    let file = filled(&raw.source);
+    if filled(&raw.format).is_some() {
+        let what = "`dialect` has no effect where a `format` writes the secret";
+        findings.warn(&said.origin, Problem::warning(what));
+    } else if file.is_none() && filled(&raw.contents).is_none() && raw.default.is_some() {
+        let what =
+            "`dialect` has no effect where there is no template: the secret is written in its default form";
+        let hint = "write a template, or choose a `format`";
+        findings.warn(&said.origin, Problem::warning(what).hint(hint));
+    } else if let (Some(file), Dialect::Go) = (file, dialect)
+        && Dialect::of_file(Path::new(file)) == Dialect::Handlebars
+    {
+        let what = format!("{file} is read as a Go template, though its name says Handlebars");
+        let hint = "leave the dialect away, or name the file without .hbs";
+        findings.warn(&said.origin, Problem::warning(what).hint(hint));
+    }
 }
 
 fn unknown(said: &Sourced<String>, what: &str, names: &[&str]) -> Problem {

@@ -626,6 +626,8 @@ fn a_template_has_a_dialect_by_its_file_or_by_word() {
         "{}",
         said(&odd.warnings)
     );
+    let odd = with_login("template {\nsource = \"/a.hbs\"\ndialect = \"go\"\ndestination = \"/x\"\n}");
+    assert!(said(&odd.warnings).contains("/a.hbs is read as a Go template"), "{}", said(&odd.warnings));
 }
 
 #[test]

@@ -120,7 +120,10 @@ fn variable<'k>(key: &'k str, what: &str) -> Result<&'k str, FormatError> {
     }
     let hint =
         "variables have letters, digits and `_`: rename the key in the secret, or write it with a template";
-    Err(FormatError::new(key, format!("is no name for a variable, so {what} can't hold it")).hint(hint))
+    // Without a name an error is about the secret as a whole.
+    let subject = if key.is_empty() { "the key \"\" " } else { "" };
+    let what = format!("{subject}is no name for a variable, so {what} can't hold it");
+    Err(FormatError::new(key, what).hint(hint))
 }
 
 /// The name of a key below another one.

@@ -1,6 +1,6 @@
 //! A PEM bundle: certificate, chain, private key, in the order in which servers want them.
 
-use super::{FormatError, Out, utf8};
+use super::{FormatError, Out, nul_byte, utf8};
 use crate::vault::value::{Map, Value};
 
 const BEGIN: &str = "-----BEGIN ";
@@ -37,7 +37,11 @@ pub(super) fn write(data: &Value, out: &mut Out) -> Result<(), FormatError> {
     }
     if found.is_empty() {
         let names: Vec<&str> = map.keys().map(AsRef::as_ref).collect();
-        let what = format!("no key of the secret holds PEM text (there are: {})", names.join(", "));
+        let what = match data {
+            Value::Map(map) if map.is_empty() => "the secret is empty, without PEM text".to_owned(),
+            Value::Map(_) => format!("no key of the secret holds PEM text (there are: {})", names.join(", ")),
+            _ => "the value is no PEM text".to_owned(),
+        };
         return Err(FormatError::new("", what).hint("a PEM text begins with -----BEGIN"));
     }
     found.sort_by_key(|(rank, _)| *rank);
@@ -65,6 +69,9 @@ fn blocks<'t>(key: &str, text: &'t str, found: &mut Vec<(u8, &'t str)>) -> Resul
         let label = block[BEGIN.len()..].split(DASHES).next().unwrap_or_default();
         let end = format!("-----END {label}{DASHES}");
         let length = block.find(&end).ok_or_else(broken)? + end.len();
+        if block[..length].contains('\0') {
+            return Err(nul_byte(key, "a PEM file"));
+        }
         let rank = if label.ends_with("PRIVATE KEY") {
             3
         } else if LEAF.contains(&lower.as_str()) {

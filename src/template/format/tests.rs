@@ -455,6 +455,20 @@ fn same_yaml(ours: &Value, theirs: &saphyr::Yaml<'_>) -> bool {
     }
 }
 
+#[test]
+fn messages_have_a_subject_and_pem_holds_no_nul() {
+    let message =
+        |format, data: &str| write(format, &Value::from_json(data).unwrap()).unwrap_err().to_string();
+    for format in [Format::Dotenv, Format::Shell] {
+        let said = message(format, r#"{"": "x"}"#);
+        assert!(said.starts_with("the key \"\" is no name for a variable"), "{said}");
+    }
+    assert_eq!(message(Format::Pem, "{}"), "the secret is empty, without PEM text");
+    assert_eq!(message(Format::Pem, "\"x\""), "the value is no PEM text");
+    let said = message(Format::Pem, r#"{"a": "-----BEGIN X-----\n\u0000\n-----END X-----"}"#);
+    assert!(said.starts_with("the key \"a\" has a NUL byte"), "{said}");
+}
+
 proptest! {
     #![proptest_config(Config { cases: 400, ..Config::default() })]
 
