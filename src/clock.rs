@@ -3,6 +3,8 @@
 //! Scheduling uses the monotonic clock (`now`), which tests pause; expiry of tokens, JWTs and certificates is
 //! judged on the wall clock too, so that suspend and clock jumps are noticed.
 
+pub mod zone;
+
 use std::{
     sync::atomic::{AtomicI64, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use decant::{
+    clock::zone::Zone,
     config::template::{Destination, OnMissingKey, TemplateSource, TemplateSpec},
     origin::Origin,
     template::{
@@ -28,6 +29,13 @@ pub(crate) fn answer(case: &Map<String, Value>, fixture: &Fixture) -> Map<String
     let spec = spec(case);
     let text = case.get("tmpl").and_then(Value::as_str).unwrap_or_default();
     let mut answer = Map::new();
+    if let Some(zone) = case.get("tz").and_then(Value::as_str) {
+        let mut local = fixture.clone();
+        local.set_zone(Zone::local(Some(zone)).unwrap_or_default());
+        let case =
+            case.iter().filter(|(key, _)| *key != "tz").map(|(key, value)| (key.clone(), value.clone()));
+        return self::answer(&case.collect(), &local);
+    }
     let result = Template::compile_with(&spec, text, EXTRA, &mut decant::template::no_partials)
         .and_then(|template| FixtureHost::new(fixture).settle(&template, &Identity::default()));
     match result {

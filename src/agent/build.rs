@@ -20,7 +20,7 @@ use super::{
 use crate::{
     action,
     chance::Chance,
-    clock::Clock,
+    clock::{Clock, zone::Zone},
     config::{
         Config,
         env::Environment,
@@ -134,11 +134,12 @@ impl Parts {
             },
             known.collect(),
         );
+        let zone = zone(environment, &templates);
         let env = environment::of_templates(environment, &config.vault);
         Ok(Self {
             settings: settings(&config),
             command_env: environment::of_commands(&env),
-            world: World { env: Arc::new(env) },
+            world: World { env: Arc::new(env), zone },
             config,
             templates,
             broken,
@@ -154,6 +155,16 @@ impl Parts {
             clock,
         })
     }
+}
+
+/// The local time zone. Small images have no files of them, which matters only to templates that read local times.
+fn zone(environment: &Environment, templates: &[(Arc<TemplateSpec>, Template)]) -> Arc<Zone> {
+    Zone::local(environment.get("TZ")).unwrap_or_else(|unknown| {
+        if templates.iter().any(|(_, template)| template.text().contains("oDate")) {
+            tracing::warn!(target: "agent", "TZ: {unknown}; templates read times as UTC. Mount the file, or leave TZ away");
+        }
+        Zone::utc()
+    })
 }
 
 /// Removes what a killed run has left half done in the folders that this one writes to.

@@ -15,7 +15,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::{hidden, programs::Answer};
 use crate::{
-    clock::Clock,
+    clock::{Clock, zone::Zone},
     config::template::TemplateSpec,
     secrets::{
         request::{SecretRequest, Verb},
@@ -51,6 +51,8 @@ pub(super) fn open_regular(path: &Path) -> Result<std::fs::File, String> {
 pub struct World {
     /// The environment that the function `env` sees.
     pub env: Arc<BTreeMap<String, String>>,
+    /// The local time zone.
+    pub zone: Arc<Zone>,
 }
 
 /// What one evaluation asked for.
@@ -140,6 +142,10 @@ impl Host for SnapshotHost<'_> {
         self.clock.wall()
     }
 
+    fn zone(&self) -> Arc<Zone> {
+        self.world.zone.clone()
+    }
+
     fn random(&mut self, buffer: &mut [u8]) -> Result<(), String> {
         SystemRandom::new().fill(buffer).map_err(|_| "the system gives no random bytes".into())
     }
@@ -167,7 +173,7 @@ mod tests {
     use super::*;
 
     fn read(sandbox: Option<&Path>, path: &Path) -> Result<Text, String> {
-        let (snapshot, world) = (Snapshot::default(), World { env: Arc::default() });
+        let (snapshot, world) = (Snapshot::default(), World { env: Arc::default(), zone: Arc::default() });
         let mut host = SnapshotHost {
             snapshot: &snapshot,
             world: &world,

@@ -20,6 +20,7 @@ use super::{
     host::{Host, Program, ProgramFault},
 };
 use crate::{
+    clock::zone::Zone,
     secrets::request::{SecretRequest, Verb},
     vault::{
         secret::{Auth, Secret},
@@ -48,6 +49,7 @@ pub struct Fixture {
     env: BTreeMap<String, String>,
     files: BTreeMap<String, Text>,
     programs: Programs,
+    zone: Arc<Zone>,
 }
 
 /// What programs print, for hosts that run none: by their name, or by their name and arguments with blanks in between.
@@ -129,6 +131,11 @@ impl Fixture {
         self.env.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Sets the local time zone, which is UTC otherwise.
+    pub fn set_zone(&mut self, zone: Arc<Zone>) {
+        self.zone = zone;
+    }
+
     fn find(&self, request: &SecretRequest) -> Option<&Arc<Secret>> {
         let path = request.path.as_str();
         match request.verb {
@@ -195,6 +202,10 @@ impl Host for FixtureHost<'_> {
 
     fn now(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(NOW)
+    }
+
+    fn zone(&self) -> Arc<Zone> {
+        self.fixture.zone.clone()
     }
 
     fn random(&mut self, buffer: &mut [u8]) -> Result<(), String> {

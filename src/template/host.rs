@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::SystemTime};
 use zeroize::Zeroizing;
 
 use crate::{
+    clock::zone::Zone,
     secrets::request::SecretRequest,
     vault::{secret::Secret, value::Text},
 };
@@ -23,6 +24,11 @@ pub trait Host: Send {
 
     /// Wall time.
     fn now(&self) -> SystemTime;
+
+    /// The zone that times without one are in.
+    fn zone(&self) -> Arc<Zone> {
+        Zone::utc()
+    }
 
     /// Fills `buffer` with random bytes; `Err` has words for the user, and the buffer must not be used then.
     fn random(&mut self, buffer: &mut [u8]) -> Result<(), String>;

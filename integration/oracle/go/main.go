@@ -58,6 +58,7 @@ type testCase struct {
 	MissingKey string   `json:"missingkey"`
 	Delims     []string `json:"delims"`
 	Denylist   []string `json:"denylist"`
+	TZ         string   `json:"tz"`
 }
 
 type answer map[string]any
@@ -107,6 +108,10 @@ func main() {
 		if err := json.Unmarshal(in.Bytes(), &c); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(2)
+		}
+		time.Local = time.UTC
+		if zone, err := time.LoadLocation(c.TZ); err == nil && c.TZ != "" {
+			time.Local = zone
 		}
 		first := world.answer(&c, os.Args[2])
 		again := world.answer(&c, os.Args[2])

@@ -1,11 +1,14 @@
 //! Points in time and Go's layouts (`2006-01-02 15:04:05`), as documented under `time.Layout`.
 //!
-//! Zones are UTC or a fixed offset: a pod has no reason to keep another local time.
+//! A time is shown in UTC, at a fixed offset, or in the local zone.
 
 use std::{
     fmt::Write as _,
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
+
+use crate::clock::zone::Zone;
 
 /// A point in time with the offset that it is shown in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub struct Time {
     pub offset: i32,
     /// Abbreviation of the zone; empty for a bare offset.
     pub zone: String,
+    /// Where it is shown, if that is the local zone.
+    pub place: Option<Arc<Zone>>,
 }
 
 /// Calendar fields of a time.
@@ -93,7 +98,26 @@ impl Time {
 
     /// A time shown in UTC.
     pub fn utc(unix: i64, nanos: u32) -> Self {
-        Self { unix, nanos, offset: 0, zone: "UTC".to_owned() }
+        Self::fixed(unix, nanos, 0, "UTC")
+    }
+
+    /// A time shown at an offset that has a name, possibly none.
+    pub fn fixed(unix: i64, nanos: u32, offset: i32, zone: &str) -> Self {
+        Self { unix, nanos, offset, zone: zone.to_owned(), place: None }
+    }
+
+    /// A time shown in the local zone.
+    pub fn local(unix: i64, nanos: u32, place: Arc<Zone>) -> Self {
+        let (offset, zone) = place.at(unix);
+        Self { unix, nanos, offset, zone: zone.to_owned(), place: Some(place) }
+    }
+
+    /// Another moment, shown in the same place.
+    fn moved(&self, unix: i64, nanos: u32) -> Self {
+        match &self.place {
+            Some(place) => Self::local(unix, nanos, place.clone()),
+            None => Self { unix, nanos, ..self.clone() },
+        }
     }
 
     /// The time of the clock, in UTC.
@@ -128,7 +152,7 @@ impl Time {
         let total = i128::from(self.unix) * 1_000_000_000 + i128::from(self.nanos) + i128::from(nanos);
         let (unix, nanos) = (total.div_euclid(1_000_000_000), total.rem_euclid(1_000_000_000));
         let unix = unix.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
-        Self { unix, nanos: nanos as u32, ..self.clone() }
+        self.moved(unix, nanos as u32)
     }
 
     /// This date plus years, months and days, normalised as Go does (February 30 becomes March 2).
@@ -141,7 +165,9 @@ impl Time {
         let first = days_from_civil(year, month.rem_euclid(12) as u32 + 1, 1);
         let day = first + i64::from(civil.day) - 1 + bound(days);
         let clock = i64::from(civil.hour * 3600 + civil.minute * 60 + civil.second);
-        Self { unix: day * DAY + clock - i64::from(self.offset), ..self.clone() }
+        let wall = day * DAY + clock;
+        let unix = self.place.as_ref().map_or(wall - i64::from(self.offset), |place| place.moment(wall));
+        self.moved(unix, self.nanos)
     }
 
     /// Nanoseconds from `earlier` to this time, bounded by what a Go duration holds.
@@ -348,7 +374,7 @@ mod tests {
 
     #[test]
     fn layouts_follow_go() {
-        let time = Time { unix: 1_580_745_906, nanos: 70_800_000, offset: -3600 * 7, zone: String::new() };
+        let time = Time::fixed(1_580_745_906, 70_800_000, -3600 * 7, "");
         for (layout, text) in [
             ("2006-01-02T15:04:05Z07:00", "2020-02-03T09:05:06-07:00"),
             ("Mon Monday Jan January 1 01 2 _2 02", "Mon Monday Feb February 2 02 3  3 03"),

@@ -1,16 +1,21 @@
 //! Times read by a Go layout, with the errors of `time.Parse`.
 
-use super::time::{DAYS, MONTHS, OffsetForm, Pad, Part, Time, days_from_civil, next_part};
-use crate::template::go::{funcs::FuncError, quote::quote_time};
+use std::sync::Arc;
 
-/// Reads `text` by `layout`; without a zone in it the time is UTC.
+use super::time::{DAYS, MONTHS, OffsetForm, Pad, Part, Time, days_from_civil, next_part};
+use crate::{
+    clock::zone::Zone,
+    template::go::{funcs::FuncError, quote::quote_time},
+};
+
+/// Reads `text` by `layout`; a time without a zone in it is in the local one.
 ///
 /// # Errors
 /// What Go refuses, in its words.
-pub fn parse(layout: &str, text: &str) -> Result<Time, FuncError> {
+pub fn parse(layout: &str, text: &str, local: &Arc<Zone>) -> Result<Time, FuncError> {
     let mut parser = Parser { layout, text, rest: text, fields: Fields::default() };
     parser.run()?;
-    parser.finish()
+    parser.finish(local)
 }
 
 #[derive(Default)]
@@ -24,8 +29,34 @@ struct Fields {
     second: u32,
     nanos: u32,
     pm: Option<bool>,
+    utc: bool,
     offset: Option<i32>,
     zone: String,
+}
+
+impl Fields {
+    fn take_zone<'t>(&mut self, text: &'t str, part: Part) -> Result<&'t str, Fault> {
+        Ok(match part {
+            Part::Offset(OffsetForm { z: true, .. }) if text.starts_with('Z') => {
+                self.utc = true;
+                &text[1..]
+            }
+            Part::Offset(form) => {
+                let (offset, rest) = offset(text, form)?;
+                self.offset = Some(offset);
+                rest
+            }
+            _ if text.starts_with("UTC") => {
+                self.utc = true;
+                &text[3..]
+            }
+            _ => {
+                let length = zone_length(text).ok_or(Fault::Bad)?;
+                self.zone = text[..length].to_owned();
+                &text[length..]
+            }
+        })
+    }
 }
 
 struct Parser<'t> {
@@ -136,20 +167,11 @@ impl<'t> Parser<'t> {
             Part::Fraction { digits, trim, .. } => {
                 set(&mut fields.nanos, fraction(text, (!trim).then_some(digits))?)
             }
-            Part::Zone => {
-                let length = zone_length(text).ok_or(Fault::Bad)?;
-                fields.zone = text[..length].to_owned();
-                &text[length..]
-            }
-            Part::Offset(form) => {
-                let (offset, rest) = offset(text, form)?;
-                fields.offset = Some(offset);
-                rest
-            }
+            Part::Zone | Part::Offset(_) => fields.take_zone(text, part)?,
         })
     }
 
-    fn finish(self) -> Result<Time, FuncError> {
+    fn finish(self, local: &Arc<Zone>) -> Result<Time, FuncError> {
         let fields = &self.fields;
         let out_of_range = |what: &str| self.error(&format!(": {what} out of range"));
         let leap = fields.year % 4 == 0 && (fields.year % 100 != 0 || fields.year % 400 == 0);
@@ -172,16 +194,35 @@ impl<'t> Parser<'t> {
             Some(false) if fields.hour == 12 => 0,
             _ => fields.hour,
         };
-        let offset = fields.offset.unwrap_or(0);
-        let local = days * 86_400 + i64::from(hour * 3600 + fields.minute * 60 + fields.second);
-        let zone = match fields.offset {
-            Some(0) => "UTC",
-            Some(_) => fields.zone.as_str(),
-            None if fields.zone.is_empty() => "UTC",
-            None => fields.zone.as_str(),
-        };
-        Ok(Time { unix: local - i64::from(offset), nanos: fields.nanos, offset, zone: zone.to_owned() })
+        let wall = days * 86_400 + i64::from(hour * 3600 + fields.minute * 60 + fields.second);
+        Ok(placed(wall, fields, local))
     }
+}
+
+/// The time that clocks showed, in the zone that was read with it or else the local one.
+fn placed(wall: i64, fields: &Fields, local: &Arc<Zone>) -> Time {
+    let (nanos, name) = (fields.nanos, fields.zone.as_str());
+    if fields.utc {
+        return Time::utc(wall, nanos);
+    }
+    if let Some(offset) = fields.offset {
+        let unix = wall - i64::from(offset);
+        let (here, abbreviation) = local.at(unix);
+        return if here == offset && (name.is_empty() || name == abbreviation) {
+            Time::local(unix, nanos, local.clone())
+        } else {
+            Time::fixed(unix, nanos, offset, name)
+        };
+    }
+    if name.is_empty() {
+        return Time::local(local.moment(wall), nanos, local.clone());
+    }
+    if let Some(offset) = local.named(name, wall) {
+        return Time::local(wall - i64::from(offset), nanos, local.clone());
+    }
+    // A name that nobody knows counts as UTC. GMT says how far it is, but Go reads the clock as UTC's all the same.
+    let hours = name.strip_prefix("GMT").and_then(|hours| hours.parse::<i32>().ok()).unwrap_or(0);
+    Time::fixed(wall, nanos, hours * 3600, name)
 }
 
 fn set<'t, T>(slot: &mut T, (value, rest): (T, &'t str)) -> &'t str {
@@ -254,11 +295,6 @@ fn fraction(text: &str, exact: Option<usize>) -> Taken<'_, u32> {
 }
 
 fn offset(text: &str, form: OffsetForm) -> Taken<'_, i32> {
-    if form.z
-        && let Some(rest) = text.strip_prefix('Z')
-    {
-        return Ok((0, rest));
-    }
     let sign = match text.bytes().next() {
         Some(b'+') => 1,
         Some(b'-') => -1,
@@ -282,10 +318,16 @@ fn offset(text: &str, form: OffsetForm) -> Taken<'_, i32> {
     Ok((sign * total, rest))
 }
 
-/// Length of a zone's abbreviation: `UTC`, or three to five capitals (`CEST`).
+/// Length of a zone's abbreviation: three to five capitals (`CEST`), `GMT+3`, or an offset where there is no name.
 fn zone_length(text: &str) -> Option<usize> {
-    if text.starts_with("UTC") {
-        return Some(3);
+    if text.starts_with("ChST") || text.starts_with("MeST") {
+        return Some(4);
+    }
+    if let Some(rest) = text.strip_prefix("GMT") {
+        return Some(3 + signed_length(rest).unwrap_or(0));
+    }
+    if text.len() >= 3 && text.starts_with(['+', '-']) {
+        return signed_length(text);
     }
     let capitals = text.bytes().take(6).take_while(u8::is_ascii_uppercase).count();
     match capitals {
@@ -296,9 +338,18 @@ fn zone_length(text: &str) -> Option<usize> {
     }
 }
 
+/// Length of a sign and at most 23 hours.
+fn signed_length(text: &str) -> Option<usize> {
+    let hours = text.strip_prefix(['+', '-'])?;
+    let digits = hours.bytes().take_while(u8::is_ascii_digit).count();
+    let known = hours[..digits].parse::<u64>().is_ok_and(|hours| hours <= 23);
+    known.then_some(1 + digits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::time::PRINTED, *};
+    use crate::clock::zone::tests::{BERLIN, ruled};
 
     #[test]
     fn layouts_read_what_they_write() {
@@ -309,11 +360,38 @@ mod tests {
             ("Jan _2 06 3:04 PM", "feb  3 20 4:05 PM", "2020-02-03 16:05:00 +0000 UTC"),
             ("2006 002", "2020 060", "2020-02-29 00:00:00 +0000 UTC"),
             ("02 Jan 06 15:04 MST", "03 Feb 69 04:05 CEST", "1969-02-03 04:05:00 +0000 CEST"),
+            ("15:04 MST", "04:05 GMT+3", "0000-01-01 07:05:00 +0300 GMT+3"),
+            ("15:04 MST -0700", "04:05 UTC +0300", "0000-01-01 04:05:00 +0000 UTC"),
+            ("15:04 MST", "04:05 +03", "0000-01-01 04:05:00 +0000 +03"),
             ("05.000", "06.070", "0000-01-01 00:00:06.07 +0000 UTC"),
         ] {
-            let time = parse(layout, text).unwrap_or_else(|error| panic!("{layout}: {}", error.go_text()));
+            let time = parse(layout, text, &Zone::utc())
+                .unwrap_or_else(|error| panic!("{layout}: {}", error.go_text()));
             assert_eq!(time.format(PRINTED), printed, "{layout}");
         }
+    }
+
+    #[test]
+    fn local_times_are_those_of_the_zone() {
+        let berlin = Arc::new(ruled(BERLIN));
+        for (layout, text, printed) in [
+            ("2006-01-02", "2020-02-03", "2020-02-03 00:00:00 +0100 CET"),
+            ("2006-01-02 15:04", "2020-07-03 12:00", "2020-07-03 12:00:00 +0200 CEST"),
+            ("2006-01-02 15:04", "2020-03-29 02:30", "2020-03-29 03:30:00 +0200 CEST"),
+            ("2006-01-02 15:04", "2020-10-25 02:30", "2020-10-25 02:30:00 +0100 CET"),
+            ("2006-01-02 15:04Z07:00", "2020-07-03 12:00+02:00", "2020-07-03 12:00:00 +0200 CEST"),
+            ("2006-01-02 15:04Z07:00", "2020-07-03 12:00+01:00", "2020-07-03 12:00:00 +0100 +0100"),
+            ("2006-01-02 15:04Z07:00", "2020-07-03 12:00Z", "2020-07-03 12:00:00 +0000 UTC"),
+        ] {
+            let time = parse(layout, text, &berlin).unwrap_or_else(|error| panic!("{}", error.go_text()));
+            assert_eq!(time.format(PRINTED), printed, "{text}");
+        }
+        let winter = parse("2006-01-02 15:04", "2020-02-29 12:00", &berlin).unwrap();
+        assert_eq!(winter.plus_date(0, 6, 0).format(PRINTED), "2020-08-29 12:00:00 +0200 CEST");
+        assert_eq!(
+            winter.plus(180 * 86_400 * 1_000_000_000).format(PRINTED),
+            "2020-08-27 13:00:00 +0200 CEST"
+        );
     }
 
     #[test]
@@ -330,8 +408,8 @@ mod tests {
             ),
             ("15:04", "25:00", r#"parsing time "25:00": hour out of range"#),
         ] {
-            assert_eq!(parse(layout, text).unwrap_err().go_text(), words);
+            assert_eq!(parse(layout, text, &Zone::utc()).unwrap_err().go_text(), words);
         }
-        assert!(!format!("{:?}", parse("2006", "hunter2").unwrap_err()).contains("hunter2"));
+        assert!(!format!("{:?}", parse("2006", "hunter2", &Zone::utc()).unwrap_err()).contains("hunter2"));
     }
 }

@@ -1,6 +1,7 @@
 //! What a plain YAML 1.1 scalar means, by the rules of Go's yaml.v2.
 
 use super::{number, time_parse};
+use crate::clock::zone::Zone;
 
 /// The meaning of a plain scalar.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,7 +99,7 @@ fn is_timestamp(text: &str) -> bool {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     digits == 4
         && text[4..].starts_with('-')
-        && TIMESTAMPS.iter().any(|layout| time_parse::parse(layout, text).is_ok())
+        && TIMESTAMPS.iter().any(|layout| time_parse::parse(layout, text, &Zone::utc()).is_ok())
 }
 
 /// A number with base 60 in YAML 1.1 (`1:30`): text for us, but other readers differ, so it is written in quotes.

@@ -1,4 +1,4 @@
-//! Sprig's times and durations. The local zone is UTC here.
+//! Sprig's times and durations.
 
 use std::rc::Rc;
 
@@ -28,12 +28,10 @@ pub(super) const FUNCS: &[Func] = &[
         LAYOUT,
         Type::Struct(&TIME),
         "a time in a Go layout, year 1 if it does not fit",
-        |_, args| {
-            Ok(object(time_parse::parse(&args.lossy(0), &args.lossy(1)).unwrap_or_else(|_| Time::zero())))
-        },
+        |ctx, args| Ok(object(read(ctx, &args).unwrap_or_else(|_| Time::zero()))),
     ),
-    Func::new("sprig_mustToDate", LAYOUT, Type::Struct(&TIME), "a time in a Go layout", |_, args| {
-        time_parse::parse(&args.lossy(0), &args.lossy(1)).map(object)
+    Func::new("sprig_mustToDate", LAYOUT, Type::Struct(&TIME), "a time in a Go layout", |ctx, args| {
+        read(ctx, &args).map(object)
     }),
     Func::new("sprig_mustDateModify", SHIFT, Type::Struct(&TIME), "a time moved by a duration", modify),
     Func::new("sprig_must_date_modify", SHIFT, Type::Struct(&TIME), "a time moved by a duration", modify),
@@ -113,6 +111,10 @@ static METHODS: &[Func] = &[
         let time = time(&args, 0);
         Ok(object(Time::utc(time.unix, time.nanos)))
     }),
+    Func::new("Local", &[], Type::Struct(&TIME), "the same time in the local zone", |ctx, args| {
+        let time = time(&args, 0);
+        Ok(object(Time::local(time.unix, time.nanos, ctx.host.zone())))
+    }),
     Func::new("IsZero", &[], Type::Bool, "whether this is year 1", |_, args| {
         let (time, zero) = (time(&args, 0), Time::zero());
         Ok(Value::Bool(time.unix == zero.unix && time.nanos == 0))
@@ -150,9 +152,10 @@ fn object(time: Time) -> Value {
 /// A time as the Go expression that makes it.
 fn constructor(time: &Time) -> String {
     let civil = time.civil();
-    let zone = match (time.zone.as_str(), time.offset) {
-        ("UTC", 0) => "time.UTC".to_owned(),
-        (zone, offset) => format!("time.FixedZone({}, {offset})", quote::quote(zone.as_bytes())),
+    let zone = match time.zone.as_str() {
+        "UTC" if time.offset == 0 => "time.UTC".to_owned(),
+        _ if time.place.is_some() => "time.Local".to_owned(),
+        zone => format!("time.Location({})", quote::quote(zone.as_bytes())),
     };
     format!(
         "time.Date({}, time.{}, {}, {}, {}, {}, {}, {zone})",
@@ -164,6 +167,10 @@ fn constructor(time: &Time) -> String {
         civil.second,
         time.nanos
     )
+}
+
+fn read(ctx: &mut Ctx<'_>, args: &Args) -> Result<Time, FuncError> {
+    time_parse::parse(&args.lossy(0), &args.lossy(1), &ctx.host.zone())
 }
 
 /// The time of an argument; Go's zero time for what is none, which types rule out.
