@@ -29,15 +29,12 @@ pub(crate) fn answer(case: &Map<String, Value>, fixture: &Fixture) -> Map<String
     let spec = spec(case);
     let text = case.get("tmpl").and_then(Value::as_str).unwrap_or_default();
     let mut answer = Map::new();
+    let mut local = fixture.clone();
     if let Some(zone) = case.get("tz").and_then(Value::as_str) {
-        let mut local = fixture.clone();
         local.set_zone(Zone::local(Some(zone)).unwrap_or_default());
-        let case =
-            case.iter().filter(|(key, _)| *key != "tz").map(|(key, value)| (key.clone(), value.clone()));
-        return self::answer(&case.collect(), &local);
     }
     let result = Template::compile_with(&spec, text, EXTRA, &mut decant::template::no_partials)
-        .and_then(|template| FixtureHost::new(fixture).settle(&template, &Identity::default()));
+        .and_then(|template| FixtureHost::new(&local).settle(&template, &Identity::default()));
     match result {
         Ok(render) => {
             let files = files(&render.effects);
