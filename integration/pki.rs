@@ -114,7 +114,16 @@ fn a_certificate_is_replaced_before_it_ends() {
         eventually("the next certificate", || {
             pod.rendered("bundle").as_deref().and_then(whole).filter(|leaf| *leaf != first)
         });
+        // It ends although it sleeps until the next one is due.
         agent.stop().expect(0);
+        if server.is_dev() {
+            let issued = server.asked("PUT", ISSUE).wait(2);
+            let time = |entry: &Value| entry["time"].as_u64().expect("a time");
+            assert!(
+                issued.windows(2).all(|two| time(&two[1]) - time(&two[0]) >= 5),
+                "replaced before it was due: {issued:?}"
+            );
+        }
     });
 }
 
@@ -155,6 +164,26 @@ fn a_restart_asks_for_nothing_when_the_pair_is_there() {
             pod.agent(&config).finish().expect(0);
         }
         assert_eq!(server.asked("PUT", ISSUE).count(), 1);
+    });
+}
+
+#[test]
+fn what_one_template_uses_no_other_ones_certificate_has_to_have() {
+    on_dev("counts requests", |server| {
+        engine(server, &json!({}));
+        let pod = Pod::at(server);
+        let other = BUNDLE.replace("app.", "other.");
+        let templates = pod.template("whole", BUNDLE, "")
+            + &pod.template("pair", &other.replace("{{ .CA }}", ""), "")
+            + &pod.template(
+                "public",
+                &other.replace("other.", "third.").replace("{{ .CA }}{{ .Key }}", ""),
+                "",
+            );
+        for _ in 0..3 {
+            pod.agent(&once(&pod, server, &templates)).finish().expect(0);
+        }
+        assert_eq!(server.asked("PUT", ISSUE).count(), 3, "each certificate once, at the first start");
     });
 }
 

@@ -42,7 +42,7 @@ pub enum Event {
     ProgramEnded(usize, Program),
     /// All effects of the events so far are carried out.
     PassDone,
-    /// The actions of a pass have ended; how many of them failed.
+    /// The actions of a batch have ended; how many of them failed.
     ActionsDone {
         /// Failed actions.
         failed: usize,
@@ -114,7 +114,8 @@ pub enum Effect {
     WriteGroup(Vec<usize>),
     /// Forget what was rendered: others of the group are not there.
     Discard(Vec<usize>),
-    /// Run the actions of these templates, which were written in this pass; equal actions once.
+    /// Run the actions of these templates, which were written since the last batch began; equal actions once. No batch
+    /// runs yet.
     Run(Vec<usize>, Moment),
     /// Run this program for a render (known by its first template).
     RunProgram(usize, Program),

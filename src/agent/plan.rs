@@ -2,8 +2,9 @@
 //!
 //! No file, no network, no clock. The shell around it (`reconcile`) carries the effects out and feeds the results
 //! back. Invariants that the tests hold it to: a failing template never causes work for another one; a written file
-//! is followed by each of its actions exactly once per pass; nothing wakes more than once per due time; the templates of
-//! a group are rendered in one pass, from the same answers, and written together or not at all.
+//! is followed by each of its actions, once for all passes that end while others run; nothing wakes more than once per
+//! due time; the templates of a group are rendered in one pass, from the same answers, and written together or not at
+//! all.
 
 mod ends;
 mod group;
@@ -62,7 +63,10 @@ pub struct Plan {
     all_rendered: bool,
     /// The pass in which the last template was rendered for the first time is over.
     first_pass_over: bool,
-    batches_running: usize,
+    /// Actions run.
+    acting: bool,
+    /// Templates that were written meanwhile: their actions are next, in one batch, however many passes there were.
+    to_act: Option<(BTreeSet<usize>, Moment)>,
     failed_actions: usize,
     ended: bool,
 }
@@ -133,7 +137,8 @@ impl Plan {
             failing: Arc::default(),
             all_rendered: false,
             first_pass_over: false,
-            batches_running: 0,
+            acting: false,
+            to_act: None,
             failed_actions: 0,
             ended: false,
         }
@@ -178,9 +183,9 @@ impl Plan {
             Event::ProgramEnded(render, program) => self.program_ended(render, program),
             Event::PassDone => self.pass_done(),
             Event::ActionsDone { failed } => {
-                self.batches_running -= 1;
+                self.acting = false;
                 self.failed_actions += failed;
-                self.finish()
+                self.act().map_or_else(|| self.finish(), |run| vec![run])
             }
             Event::SinksDone => {
                 self.sinks_done = true;
@@ -308,10 +313,10 @@ impl Plan {
             return groups;
         }
         let mut effects = self.want_changes();
-        let mut batch = Vec::new();
+        let mut batch = BTreeSet::new();
         for (index, template) in self.templates.iter_mut().enumerate() {
             if std::mem::take(&mut template.changed) && !template.spec.actions.is_empty() {
-                batch.push(index);
+                batch.insert(index);
             }
         }
         let later = self.first_pass_over && !self.config.once;
@@ -319,10 +324,23 @@ impl Plan {
         if batch.is_empty() {
             effects.extend(self.finish());
         } else {
-            self.batches_running += 1;
-            effects.push(Effect::Run(batch, if later { Moment::Later } else { Moment::First }));
+            let moment = if later { Moment::Later } else { Moment::First };
+            let (waiting, last) = self.to_act.get_or_insert_with(|| (BTreeSet::new(), moment));
+            waiting.extend(batch);
+            *last = moment;
+            effects.extend(self.act());
         }
         effects
+    }
+
+    /// The next batch of actions, unless one runs.
+    fn act(&mut self) -> Option<Effect> {
+        if self.acting {
+            return None;
+        }
+        let (batch, moment) = self.to_act.take()?;
+        self.acting = true;
+        Some(Effect::Run(batch.into_iter().collect(), moment))
     }
 
     /// The templates that use a request.

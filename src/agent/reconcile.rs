@@ -97,7 +97,6 @@ struct Running {
     odd: BTreeSet<(usize, Oddity)>,
     /// What `writeToFile` has appended while other files of the same template failed.
     appended: HashMap<usize, output::effect::Appended>,
-    batches: VecDeque<(Vec<usize>, Moment)>,
     batch: Option<Batch>,
     status: StatusLine,
 }
@@ -115,7 +114,6 @@ impl Reconcile {
             said: HashMap::new(),
             odd: BTreeSet::new(),
             appended: HashMap::new(),
-            batches: VecDeque::new(),
             batch: None,
             status,
         };
@@ -163,7 +161,6 @@ impl Running {
             },
             ended = run_batch(&mut self.batch), if self.batch.is_some() => {
                 self.batch = None;
-                self.start_batch();
                 let failed = self.parts.reporter.acted(&ended);
                 vec![Event::ActionsDone { failed }]
             }
@@ -240,8 +237,7 @@ impl Running {
                     continue;
                 }
                 Effect::Run(batch, moment) => {
-                    self.batches.push_back((batch, moment));
-                    self.start_batch();
+                    self.start_batch(&batch, moment);
                     continue;
                 }
                 Effect::AllRendered => {
@@ -296,11 +292,7 @@ impl Running {
         }
     }
 
-    fn start_batch(&mut self) {
-        if self.batch.is_some() {
-            return;
-        }
-        let Some((batch, moment)) = self.batches.pop_front() else { return };
+    fn start_batch(&mut self, batch: &[usize], moment: Moment) {
         let specs: Vec<Arc<TemplateSpec>> =
             batch.iter().map(|index| self.parts.templates[*index].0.clone()).collect();
         let environment = self.parts.command_env.clone();

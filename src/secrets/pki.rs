@@ -29,9 +29,9 @@ use crate::vault::{
 pub struct Places {
     /// The templates' destinations and the files that they are known to write besides.
     pub files: BTreeSet<PathBuf>,
-    /// Some template uses the key: a certificate without its key is none.
+    /// A template that uses it, or may, needs the key: a certificate without its key is none.
     pub key: bool,
-    /// Some template uses the issuer's certificate: one without it is none.
+    /// A template that uses it, or may, needs the issuer's certificate: one without it is none.
     pub authority: bool,
 }
 

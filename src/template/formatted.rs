@@ -50,8 +50,11 @@ impl Formatted {
     }
 
     pub(super) fn certificate_use(&self) -> CertificateUse {
-        let asked = matches!(self.verb, Verb::Issue(_));
-        CertificateUse { asked, key: asked, authority: asked, files: Vec::new() }
+        if !matches!(self.verb, Verb::Issue(_)) {
+            return CertificateUse::default();
+        }
+        let literal = vec![(self.verb.clone(), self.path.clone(), self.params.clone())];
+        CertificateUse { literal, key: true, authority: true, ..CertificateUse::default() }
     }
 
     /// Renders with what the host has now.

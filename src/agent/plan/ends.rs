@@ -12,7 +12,7 @@ impl Plan {
             || !self.config.complete
             || !rendered
             || unsettled
-            || self.batches_running > 0
+            || self.acting
             || !self.sinks_done
         {
             return Vec::new();

@@ -156,7 +156,7 @@ impl Watched {
                     }
                 }
                 prop_assert!(
-                    self.ended || self.new.is_empty(),
+                    self.ended || self.new.is_empty() || self.running > 0,
                     "files without their actions: {:?}",
                     self.new
                 );
@@ -292,6 +292,7 @@ impl Watched {
                     let new: Vec<usize> = std::mem::take(&mut self.new).into_iter().collect();
                     prop_assert_eq!(batch, new, "each new file's actions once, in template order");
                     self.running += 1;
+                    prop_assert_eq!(self.running, 1, "one batch at a time");
                 }
                 Effect::Want(_) => {}
                 Effect::RunProgram(render, program) => {

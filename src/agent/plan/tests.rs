@@ -115,6 +115,41 @@ fn actions_follow_the_whole_pass_in_template_order_and_then_it_ends() {
 }
 
 #[test]
+fn passes_that_end_while_actions_run_lead_to_one_batch() {
+    let (mut plan, now) = two(false);
+    plan.start();
+    render(&mut plan, 0, &["kv/a"], Written::Changed, now);
+    render(&mut plan, 1, &["kv/b"], Written::Changed, now);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![0, 1], Moment::First)]);
+    for index in [1, 0, 1] {
+        render(&mut plan, index, &[["kv/a", "kv/b"][index]], Written::Changed, now);
+        assert!(plan.on(Event::PassDone, now).is_empty(), "it waits for those that run");
+    }
+    let next = plan.on(Event::ActionsDone { failed: 0 }, now);
+    assert_eq!(next, [Effect::Run(vec![0, 1], Moment::Later)], "all of them once, in template order");
+    assert!(plan.on(Event::ActionsDone { failed: 1 }, now).is_empty(), "and no more");
+    render(&mut plan, 1, &["kv/b"], Written::Changed, now);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![1], Moment::Later)]);
+}
+
+#[test]
+fn a_run_that_renders_once_ends_after_the_batch_that_waited() {
+    let (mut plan, now) = two(true);
+    plan.start();
+    render(&mut plan, 0, &["kv/a"], Written::Changed, now);
+    assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![0], Moment::First)]);
+    render(&mut plan, 1, &["kv/b"], Written::Changed, now);
+    assert!(plan.on(Event::PassDone, now).is_empty());
+    assert_eq!(
+        plan.on(Event::ActionsDone { failed: 1 }, now),
+        [Effect::Run(vec![1], Moment::First)],
+        "the end waits for it"
+    );
+    let end = Effect::Exit(Outcome::Done { failed_actions: 3 });
+    assert_eq!(plan.on(Event::ActionsDone { failed: 2 }, now), [end]);
+}
+
+#[test]
 fn an_unchanged_file_runs_nothing() {
     let (mut plan, now) = two(true);
     plan.start();
@@ -232,6 +267,7 @@ fn a_write_that_fails_later_is_tried_again_with_growing_gaps() {
     render(&mut plan, 0, &["kv/a"], Written::Changed, now);
     render(&mut plan, 1, &["kv/b"], Written::Changed, now);
     plan.on(Event::PassDone, now);
+    plan.on(Event::ActionsDone { failed: 0 }, now);
     let mut at = now;
     for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
         assert!(
@@ -303,6 +339,7 @@ fn a_file_that_changed_is_followed_up_even_when_one_beside_it_fails() {
     render(&mut plan, 0, &["kv/a"], Written::Changed, now);
     render(&mut plan, 1, &["kv/b"], Written::Changed, now);
     plan.on(Event::PassDone, now);
+    plan.on(Event::ActionsDone { failed: 0 }, now);
     render(&mut plan, 0, &["kv/a"], Written::Failed { message: "ELOOP".into(), changed: true }, now);
     assert_eq!(plan.on(Event::PassDone, now), [Effect::Run(vec![0], Moment::Later)]);
 }
@@ -340,6 +377,7 @@ pub(super) fn first_pass(plan: &mut Plan, now: Instant) {
 fn a_group_is_rendered_as_a_whole_and_written_at_the_end_of_the_pass() {
     let (mut plan, now) = grouped(false, None);
     first_pass(&mut plan, now);
+    plan.on(Event::ActionsDone { failed: 0 }, now);
     assert_eq!(plan.on(Event::Changed(uses(&["kv/b"])), now), [Effect::Render(0), Effect::Render(1)]);
     ready(&mut plan, 0, "kv/a", now);
     ready(&mut plan, 1, "kv/b", now);

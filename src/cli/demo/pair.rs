@@ -1,6 +1,8 @@
 //! A certificate with its key in the story: two files that change in one step.
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{collections::BTreeSet, convert::Infallible, fs, path::Path, time::Duration};
+
+use tokio::{sync::watch, task::JoinSet};
 
 use super::{
     opening::HOST,
@@ -42,32 +44,71 @@ fn look(folder: &Path) -> Result<String, Failure> {
     Ok(set.file_name().unwrap_or_default().to_string_lossy().into_owned())
 }
 
+/// Reads the pair again and again, beside the story, as an application would that has no other way to know.
+pub(super) struct Reader {
+    looks: watch::Receiver<Looks>,
+    task: JoinSet<Result<Infallible, Failure>>,
+}
+
+/// What a reader has seen.
+#[derive(Default)]
+struct Looks {
+    count: u32,
+    sets: BTreeSet<String>,
+}
+
+impl Reader {
+    /// Looks for the first time at once.
+    pub(super) fn start(stage: &Stage) -> Result<Self, Failure> {
+        let folder = stage.pod.secrets().join(FOLDER);
+        let (told, looks) = watch::channel(Looks { count: 1, sets: [look(&folder)?].into() });
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let set = look(&folder)?;
+                told.send_modify(|looks| {
+                    looks.count += 1;
+                    looks.sets.insert(set);
+                });
+            }
+        });
+        Ok(Self { looks, task })
+    }
+
+    /// Reads on until it has seen two sets, and their number says so, too.
+    async fn sees_a_change(&mut self, number: impl Fn() -> u32) -> Result<(), Failure> {
+        let seen = self.looks.wait_for(|looks| looks.sets.len() > 1 && number() > 1);
+        let seen = async { tokio::time::timeout(PATIENCE, seen).await.is_ok_and(|seen| seen.is_ok()) };
+        tokio::select! {
+            biased;
+            Some(Ok(Err(failure))) = self.task.join_next() => Err(failure),
+            seen = seen => seen.then_some(()).ok_or_else(|| {
+                Failure::new("the next certificate", "a second set of the pair", "still the first")
+            }),
+        }
+    }
+}
+
 /// Step 9.
-pub(super) async fn is_replaced(stage: &mut Stage) -> Result<(), Failure> {
+pub(super) async fn is_replaced(stage: &mut Stage, mut reader: Reader) -> Result<(), Failure> {
     stage.screen.step("The certificate is due; it and its key change in one step, then a number grows");
     let seen = stage.child()?.count();
     let folder = stage.pod.secrets().join(FOLDER);
     let generation = || {
-        fs::read_to_string(folder.join(".generation")).ok().and_then(|text| text.trim().parse::<u32>().ok())
+        let text = fs::read_to_string(folder.join(".generation")).unwrap_or_default();
+        text.trim().parse().unwrap_or_default()
     };
-    let mut looks = 0_u32;
-    let reading = async {
-        loop {
-            look(&folder)?;
-            looks += 1;
-            if generation().is_some_and(|number| number > 1) {
-                return look(&folder);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    let set = tokio::time::timeout(PATIENCE, reading).await.map_err(|_| {
-        Failure::new("the next certificate", "a second generation of the pair", "still the first")
-    })??;
+    reader.sees_a_change(generation).await?;
     let said = stage.child()?.lines(seen);
     stage.screen.story(&said);
-    stage.screen.line(&format!("secrets/tls/..data  -> {set}"));
-    stage.screen.line(&format!("secrets/tls/.generation  {}", generation().unwrap_or_default()));
-    stage.screen.verified(&format!("in {looks} looks a reader never met a certificate with another key"));
+    stage.screen.line(&format!("secrets/tls/..data  -> {}", look(&folder)?));
+    stage.screen.line(&format!("secrets/tls/.generation  {}", generation()));
+    let looks = reader.looks.borrow();
+    stage.screen.verified(&format!(
+        "in {} looks since step 4 a reader met {} pairs, and never a certificate with another key",
+        looks.count,
+        looks.sets.len()
+    ));
     Ok(())
 }

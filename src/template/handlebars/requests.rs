@@ -115,9 +115,15 @@ fn start(parameter: &Parameter) -> String {
 /// What is done with certificates.
 pub(super) fn certificate_use(template: &Template, partials: &Partials<'_>) -> CertificateUse {
     let mut found = CertificateUse::default();
-    let mut see = |seen: Seen<'_>, _: bool, _| match seen {
+    let mut see = |seen: Seen<'_>, sure: bool, _| match seen {
         Seen::Call(call) => match call.name.as_name() {
-            Some("pkiCert") => found.asked = true,
+            Some("pkiCert") => match issued(call) {
+                Some(request) => found.literal.push(request),
+                None => {
+                    found.computed += 1;
+                    found.repeated |= !sure;
+                }
+            },
             // These may write all parts, whatever their names.
             Some(
                 "pem" | "json" | "yaml" | "toml" | "dotenv" | "properties" | "shell" | "merge" | "values"
@@ -135,4 +141,17 @@ pub(super) fn certificate_use(template: &Template, partials: &Partials<'_>) -> C
     };
     Walk::new(partials, &mut see).template(template, true, (1, 1));
     found
+}
+
+/// The request of a `pkiCert` whose path and fields are all written out.
+fn issued(call: &HelperTemplate) -> Option<Literal> {
+    let text = |parameter: &Parameter| match parameter {
+        Parameter::Literal(json) => plain(json),
+        _ => None,
+    };
+    let arguments = call.params.iter().map(text);
+    let options = call.hash.iter().map(|(name, value)| Some(format!("{name}={}", text(value)?)));
+    let texts: Option<Vec<Value>> = arguments.chain(options).map(|text| text.map(Value::text)).collect();
+    let (fields, path, params) = funcs::issue_request(&Args::new(texts?)).ok()?;
+    Some((Verb::Issue(fields), path, params))
 }

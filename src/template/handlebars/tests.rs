@@ -347,7 +347,7 @@ fn every_place_that_asks_is_listed() {
 fn certificates_are_known_by_what_is_mentioned() {
     let of = |text: &str| {
         let found = compiled(&spec(), text, &[]).unwrap().certificate_use();
-        (found.asked, found.key, found.authority)
+        (found.asks(), found.key, found.authority)
     };
     assert_eq!(of("{{#with (pkiCert \"pki/issue/x\")}}{{certificate}}{{/with}}"), (true, false, false));
     assert_eq!(of("{{#with (pkiCert \"pki/issue/x\")}}{{this.private_key}}{{/with}}"), (true, true, false));
