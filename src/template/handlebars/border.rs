@@ -10,6 +10,9 @@ use serde_json::{Map as JsonMap, Number, Value as Json};
 
 use crate::vault::value::{Map, Value};
 
+/// What the library prints for a mapping.
+pub(super) const MAPPING: &str = "[object]";
+
 /// Marks a string that is a number.
 const NUMBER: char = '\u{fdd0}';
 /// Stands before an escaped character of data that is one of ours.
@@ -20,8 +23,17 @@ pub(super) fn is_reserved(text: &str) -> bool {
     text.contains([NUMBER, ESCAPE])
 }
 
-/// A text of data as the library sees it.
+/// A text of data as the library sees it. One that looks like what the library prints for a mapping gets a mark, so that
+/// only a mapping looks like that.
 pub(super) fn encode(text: &str) -> String {
+    if text.contains(MAPPING) {
+        let (bracket, rest) = MAPPING.split_at(1);
+        return marked(text).replace(MAPPING, &format!("{bracket}{ESCAPE}2{rest}"));
+    }
+    marked(text)
+}
+
+fn marked(text: &str) -> String {
     if !is_reserved(text) {
         return text.to_owned();
     }
@@ -49,6 +61,7 @@ pub(super) fn decode(text: &str) -> Cow<'_, str> {
             ESCAPE => match chars.next() {
                 Some('0') => out.push(NUMBER),
                 Some('1') => out.push(ESCAPE),
+                Some('2') => {}
                 other => out.extend(other),
             },
             other => out.push(other),
@@ -121,6 +134,7 @@ mod tests {
     #[test]
     fn numbers_texts_and_keys_come_back_as_they_went() {
         let data = "{\"a\":1.50,\"b\":123456789012345678901234567890,\"c\":[1e5,-0,7,0.1,\"1.50\",null,true],\
+                    \"[object]\":\"[[object], \u{fdd1}[object]\",\
                     \"\u{fdd0}k\u{fdd1}\":\"\u{fdd0}1\u{fdd1}0\"}";
         let value = Value::from_json(data).unwrap();
         assert_eq!(from_json(&to_json(&value)), value);

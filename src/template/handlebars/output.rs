@@ -5,14 +5,14 @@ use std::io::Error as IoError;
 use handlebars::Output;
 use zeroize::Zeroizing;
 
-use super::{border, pass::Refusal};
+use super::{
+    border::{self, MAPPING},
+    pass::Refusal,
+};
 use crate::template::go::fault::Cause;
 
 /// Bytes that one render may write, as in the Go dialect.
 const MAX_OUTPUT: usize = 16 << 20;
-
-/// What the library prints for a mapping.
-pub(super) const MAPPING: &str = "[object]";
 
 /// Why a mapping isn't printed.
 pub(super) fn mapping() -> Refusal {
@@ -35,7 +35,8 @@ impl Text {
 
 impl Output for Text {
     fn write(&mut self, piece: &str) -> Result<(), IoError> {
-        if piece == MAPPING && !self.ambiguous {
+        // A list is one piece, with what is in it.
+        if piece.contains(MAPPING) && !self.ambiguous {
             return Err(IoError::other(mapping()));
         }
         let text = border::decode(piece);

@@ -6,8 +6,8 @@ use handlebars::template::{Template, TemplateElement};
 
 use super::{
     blocks::STEP,
-    border, fault, missing, nesting,
-    output::MAPPING,
+    border::{self, MAPPING},
+    fault, missing, nesting,
     pass::Refusal,
     syntax,
     walk::{self, Partials, Seen, Walk},

@@ -169,6 +169,12 @@ fn nothing_is_escaped_unless_asked_for() {
 }
 
 #[test]
+fn a_text_that_looks_like_a_printed_mapping_is_a_text() {
+    let text = r#"{{concat "[obj" "ect]"}} {{list 1 (concat "[obj" "ect]")}} {{len (concat "[obj" "ect]")}}"#;
+    assert_eq!(rendered(text), "[object] [1, [object]] 8");
+}
+
+#[test]
 fn a_key_that_is_called_like_a_function_is_the_key() {
     assert_eq!(of_app("{{secret}}{{json}}"), "s{\"a\": {\"b\": [1.50, 2]}}");
 }

@@ -87,6 +87,7 @@ fn mistakes_inside_of_a_tag_have_their_place() {
         ("{{and (upper \"a\") nope (concat (upper nope))}}", "line 1, column 39", "there is no key \"nope\""),
         ("{{parseJson \"{}\"}}", "line 1, column 3", "a mapping can't be printed"),
         ("{{merge (dict a=1)}}", "line 1, column 3", "a mapping can't be printed"),
+        ("a\nab {{list 1 (dict a=1)}}", "line 2, column 4", "a mapping can't be printed"),
     ] {
         let error = render_with(&spec(), text, &[]).err().unwrap().to_string();
         assert!(error.contains(place) && error.contains(words), "{text}: {error}");
