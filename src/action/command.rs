@@ -9,13 +9,11 @@ use std::{
     time::Duration,
 };
 
-use nix::{
-    sys::signal::{Signal, kill, killpg},
-    unistd::Pid,
-};
-use tokio::process::{Child, Command};
+use nix::sys::signal::Signal;
+use tokio::process::Command;
 
-use crate::{config::template::CommandForm, process::reap::WaitedFor};
+use super::child::{Reach, Running};
+use crate::config::template::CommandForm;
 
 /// The whole environment of a child; nothing else is passed on. Never holds the agent's token.
 pub type Environment = BTreeMap<OsString, OsString>;
@@ -123,85 +121,50 @@ pub async fn run(
     timeout: Option<Duration>,
     environment: &Environment,
 ) -> Result<(), CommandError> {
-    let mut running = Running::start(form, environment, timeout.is_some())?;
+    let (mut running, by_shell) = start(form, environment, timeout.is_some())?;
     let Some(limit) = timeout else { return Ok(()) };
-    match tokio::time::timeout(limit, running.child.wait()).await {
-        Ok(Ok(status)) => running.ended(status),
+    match tokio::time::timeout(limit, running.wait()).await {
+        Ok(Ok(status)) => judge(status, by_shell),
         Ok(Err(error)) => Err(CommandError::Wait(error)),
         Err(_) => {
-            running.kill();
-            // A killed process ends soon; its status is taken so that no zombie stays.
-            running.child.wait().await.map_err(CommandError::Wait)?;
-            running.is_over = true;
+            running.end().await.map_err(CommandError::Wait)?;
             Err(CommandError::Timeout { after: limit })
         }
     }
 }
 
-/// A started command, killed when dropped before its end unless nobody waits for it.
-struct Running {
-    child: Child,
-    /// Keeps the collector of orphans away.
-    _status: Option<WaitedFor>,
-    pid: Option<Pid>,
-    by_shell: bool,
-    is_over: bool,
+/// The started command, and whether a shell runs it.
+#[expect(clippy::disallowed_methods, reason = "this is the module that starts commands")]
+fn start(
+    form: &CommandForm,
+    environment: &Environment,
+    is_awaited: bool,
+) -> Result<(Running, bool), CommandError> {
+    let (program, by_shell) = match form {
+        CommandForm::Argv(argv) => (argv.first().ok_or(CommandError::Empty)?.as_str(), false),
+        CommandForm::Shell(_) => (SHELL, true),
+    };
+    if program.is_empty() {
+        return Err(CommandError::Empty);
+    }
+    let mut command = Command::new(program);
+    match form {
+        CommandForm::Argv(argv) => command.args(&argv[1..]),
+        CommandForm::Shell(line) => command.arg("-c").arg(line).process_group(0),
+    };
+    let child = command.env_clear().envs(environment).spawn().map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => not_found(program, environment),
+        _ => CommandError::Start { program: program.to_owned(), source },
+    })?;
+    let reach = if by_shell { Reach::Group } else { Reach::Process };
+    Ok((Running::new(child, reach, is_awaited), by_shell))
 }
 
-impl Running {
-    #[expect(clippy::disallowed_methods, reason = "this is the module that starts commands")]
-    fn start(form: &CommandForm, environment: &Environment, is_awaited: bool) -> Result<Self, CommandError> {
-        let (program, by_shell) = match form {
-            CommandForm::Argv(argv) => (argv.first().ok_or(CommandError::Empty)?.as_str(), false),
-            CommandForm::Shell(_) => (SHELL, true),
-        };
-        if program.is_empty() {
-            return Err(CommandError::Empty);
-        }
-        let mut command = Command::new(program);
-        match form {
-            CommandForm::Argv(argv) => command.args(&argv[1..]),
-            CommandForm::Shell(line) => command.arg("-c").arg(line).process_group(0),
-        };
-        let child = command.env_clear().envs(environment).spawn().map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => not_found(program, environment),
-            _ => CommandError::Start { program: program.to_owned(), source },
-        })?;
-        let id = child.id();
-        Ok(Self {
-            child,
-            _status: id.filter(|_| is_awaited).map(WaitedFor::new),
-            pid: id.and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw),
-            by_shell,
-            is_over: !is_awaited,
-        })
-    }
-
-    fn ended(&mut self, status: ExitStatus) -> Result<(), CommandError> {
-        self.is_over = true;
-        match (status.code(), status.signal()) {
-            (Some(0), _) => Ok(()),
-            (Some(code), _) => Err(CommandError::Exit { code, by_shell: self.by_shell }),
-            (None, signal) => Err(CommandError::Signal { signal: signal.unwrap_or_default() }),
-        }
-    }
-
-    /// The child hasn't been waited for, so its id can't belong to somebody else.
-    fn kill(&self) {
-        if let Some(pid) = self.pid {
-            let killed =
-                if self.by_shell { killpg(pid, Signal::SIGKILL) } else { kill(pid, Signal::SIGKILL) };
-            // It may have ended by itself just now.
-            killed.ok();
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !self.is_over {
-            self.kill();
-        }
+fn judge(status: ExitStatus, by_shell: bool) -> Result<(), CommandError> {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => Ok(()),
+        (Some(code), _) => Err(CommandError::Exit { code, by_shell }),
+        (None, signal) => Err(CommandError::Signal { signal: signal.unwrap_or_default() }),
     }
 }
 

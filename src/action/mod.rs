@@ -2,6 +2,7 @@
 //!
 //! A failing action never renders or fetches anything again; the next change runs it again.
 
+mod child;
 pub mod command;
 pub mod program;
 pub mod signal;

@@ -2,19 +2,14 @@
 
 use std::{ffi::OsStr, fmt, io, os::unix::process::ExitStatusExt, process::Stdio, time::Duration};
 
-use nix::{
-    errno::Errno,
-    sys::signal::{Signal, killpg},
-    unistd::Pid,
-};
-use tokio::{
-    io::AsyncReadExt,
-    process::{Child, Command},
-};
+use nix::{errno::Errno, sys::signal::Signal};
+use tokio::{io::AsyncReadExt, process::Command};
 use zeroize::Zeroizing;
 
-use super::command::Environment;
-use crate::process::reap::WaitedFor;
+use super::{
+    child::{Reach, Running},
+    command::Environment,
+};
 
 /// How long a program may run, as in the original.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -88,84 +83,46 @@ pub async fn output<'a>(
     limit: Duration,
     environment: &Environment,
 ) -> Result<Zeroizing<Vec<u8>>, ProgramError> {
-    let mut running = Running::start(name, args, environment)?;
-    let ended = tokio::time::timeout(limit, running.read_to_end()).await;
-    if !running.is_over {
-        running.kill();
-        // A killed process ends soon; its status is taken so that no zombie stays.
-        running.child.wait().await.map_err(ProgramError::Wait)?;
-        running.is_over = true;
-    }
-    ended.unwrap_or(Err(ProgramError::Timeout(limit)))
+    let mut running = start(name, args, environment)?;
+    let printed = tokio::time::timeout(limit, read_to_end(&mut running)).await;
+    running.end().await.map_err(ProgramError::Wait)?;
+    printed.unwrap_or(Err(ProgramError::Timeout(limit)))
 }
 
-struct Running {
-    child: Child,
-    /// Keeps the collector of orphans away.
-    _status: Option<WaitedFor>,
-    group: Option<Pid>,
-    is_over: bool,
+#[expect(clippy::disallowed_methods, reason = "this is the module that starts commands")]
+fn start<'a>(
+    name: &OsStr,
+    args: impl IntoIterator<Item = &'a OsStr>,
+    environment: &Environment,
+) -> Result<Running, ProgramError> {
+    let mut command = Command::new(name);
+    command.args(args).env_clear().envs(environment).process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let child = command.spawn().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound if !name.as_encoded_bytes().contains(&b'/') => {
+            ProgramError::NotFound(name.to_string_lossy().into_owned())
+        }
+        _ => ProgramError::Start(error),
+    })?;
+    Ok(Running::new(child, Reach::Group, true))
 }
 
-impl Running {
-    #[expect(clippy::disallowed_methods, reason = "this is the module that starts commands")]
-    fn start<'a>(
-        name: &OsStr,
-        args: impl IntoIterator<Item = &'a OsStr>,
-        environment: &Environment,
-    ) -> Result<Self, ProgramError> {
-        let mut command = Command::new(name);
-        command.args(args).env_clear().envs(environment).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let child = command.spawn().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound if !name.as_encoded_bytes().contains(&b'/') => {
-                ProgramError::NotFound(name.to_string_lossy().into_owned())
-            }
-            _ => ProgramError::Start(error),
-        })?;
-        let id = child.id();
-        Ok(Self {
-            child,
-            _status: id.map(WaitedFor::new),
-            group: id.and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw),
-            is_over: false,
-        })
+/// As the original, until everybody who holds its output has closed it.
+async fn read_to_end(running: &mut Running) -> Result<Zeroizing<Vec<u8>>, ProgramError> {
+    // Room from the start for what is usual: a buffer that grows leaves copies behind.
+    let mut printed = Zeroizing::new(Vec::with_capacity(64 << 10));
+    if let Some(output) = running.child.stdout.take() {
+        let mut output = output.take(LARGEST as u64 + 1);
+        output.read_to_end(&mut printed).await.map_err(ProgramError::Wait)?;
     }
-
-    /// As the original, until everybody who holds its output has closed it.
-    async fn read_to_end(&mut self) -> Result<Zeroizing<Vec<u8>>, ProgramError> {
-        // Room from the start for what is usual: a buffer that grows leaves copies behind.
-        let mut printed = Zeroizing::new(Vec::with_capacity(64 << 10));
-        if let Some(output) = self.child.stdout.take() {
-            let mut output = output.take(LARGEST as u64 + 1);
-            output.read_to_end(&mut printed).await.map_err(ProgramError::Wait)?;
-        }
-        if printed.len() > LARGEST {
-            return Err(ProgramError::TooLong);
-        }
-        let status = self.child.wait().await.map_err(ProgramError::Wait)?;
-        self.is_over = true;
-        match (status.code(), status.signal()) {
-            (Some(0), _) => Ok(printed),
-            (Some(code), _) => Err(ProgramError::Exit(code)),
-            (None, signal) => Err(ProgramError::Signal(signal.unwrap_or_default())),
-        }
+    if printed.len() > LARGEST {
+        return Err(ProgramError::TooLong);
     }
-
-    /// The child hasn't been waited for, so its id can't belong to somebody else.
-    fn kill(&self) {
-        if let Some(group) = self.group {
-            // It may have ended by itself just now.
-            killpg(group, Signal::SIGKILL).ok();
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !self.is_over {
-            self.kill();
-        }
+    let status = running.wait().await.map_err(ProgramError::Wait)?;
+    match (status.code(), status.signal()) {
+        (Some(0), _) => Ok(printed),
+        (Some(code), _) => Err(ProgramError::Exit(code)),
+        (None, signal) => Err(ProgramError::Signal(signal.unwrap_or_default())),
     }
 }
 
