@@ -157,12 +157,14 @@ impl Parts {
     }
 }
 
-/// The local time zone. Small images have no files of them, which matters only to templates that read local times.
+/// The local time zone, looked for only when a template reads times: a start without them needs none of its files, which
+/// small images don't have.
 fn zone(environment: &Environment, templates: &[(Arc<TemplateSpec>, Template)]) -> Arc<Zone> {
+    if !templates.iter().any(|(_, template)| template.text().contains("oDate")) {
+        return Zone::utc();
+    }
     Zone::local(environment.get("TZ")).unwrap_or_else(|unknown| {
-        if templates.iter().any(|(_, template)| template.text().contains("oDate")) {
-            tracing::warn!(target: "agent", "TZ: {unknown}; templates read times as UTC. Mount the file, or leave TZ away");
-        }
+        tracing::warn!(target: "agent", "TZ: {unknown}; templates read times as UTC. Mount the file, or leave TZ away");
         Zone::utc()
     })
 }
