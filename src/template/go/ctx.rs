@@ -39,6 +39,9 @@ const MAX_REQUESTS: usize = 5_000;
 /// Bytes that a digest reads in the time of one step.
 const DIGESTED_PER_STEP: usize = 128;
 
+/// Items that are compared in the time of one step.
+const COMPARED_PER_STEP: usize = 32;
+
 /// What a small value takes with all that is around it.
 const BYTES_PER_VALUE: usize = 96;
 
@@ -190,6 +193,14 @@ impl<'a> Ctx<'a> {
     /// The limit is reached.
     pub fn digest(&mut self, text: &[u8]) -> Result<(), FuncError> {
         self.labour((text.len() / DIGESTED_PER_STEP) as u64)
+    }
+
+    /// Counts a search through the items of a list.
+    ///
+    /// # Errors
+    /// The limit is reached.
+    pub fn search(&mut self, items: usize) -> Result<(), FuncError> {
+        self.labour((items / COMPARED_PER_STEP) as u64)
     }
 
     /// Takes what a parsed text will need: each of its marks may stand for a value.

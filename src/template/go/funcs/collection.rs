@@ -71,9 +71,6 @@ pub(super) const FUNCS: &[Func] = &[
     ),
 ];
 
-/// Items that are compared in the time of one step.
-const ITEMS_PER_STEP: usize = 32;
-
 /// Gives `otherwise`, or its opposite at the first needle whose presence is not `wanted`.
 fn search(ctx: &mut Ctx<'_>, args: &Args, otherwise: bool, wanted: bool) -> Result<Value, FuncError> {
     for needle in args.list(0).items() {
@@ -86,7 +83,7 @@ fn search(ctx: &mut Ctx<'_>, args: &Args, otherwise: bool, wanted: bool) -> Resu
 
 fn contains(ctx: &mut Ctx<'_>, hay: &Value, needle: &Value) -> Result<bool, FuncError> {
     if let Value::List(list) = hay {
-        ctx.labour((list.len() / ITEMS_PER_STEP) as u64)?;
+        ctx.search(list.len())?;
     }
     match (hay, needle) {
         // What Go's reflection says to a nil needle, once it meets a text.
