@@ -1,32 +1,12 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use super::*;
-use crate::config::template::{Destination, OnMissingKey, TemplateSource};
 
 fn template(name: &str, actions: Vec<ActionSpec>) -> TemplateSpec {
     TemplateSpec {
         origin: Origin::Annotation(format!("agent-inject-command-{name}").into()),
-        source: TemplateSource::Inline("".into()),
-        dialect: Default::default(),
-        partials_path: None,
-        delimiters: ("{{".into(), "}}".into()),
-        destination: Destination {
-            path: format!("/vault/secrets/{name}").into(),
-            perms: None,
-            user: None,
-            group: None,
-            create_dest_dirs: true,
-            backup: false,
-        },
-        on_missing_key: OnMissingKey::Zero,
-        error_fatal: true,
         actions,
-        group: None,
-        wait: None,
-        function_denylist: Vec::new(),
-        sandbox_path: None,
-        static_secret_render_interval: None,
-        lease_renewal_threshold: None,
+        ..TemplateSpec::sample(format!("/vault/secrets/{name}"))
     }
 }
 

@@ -173,21 +173,35 @@ impl Handle {
 }
 
 #[cfg(test)]
+impl Login {
+    /// One that never expires.
+    pub(crate) fn sample(token: &str, generation: u64) -> Self {
+        Self {
+            token: Token::new(token),
+            accessor: String::new(),
+            generation,
+            issued: SystemTime::UNIX_EPOCH,
+            handed_over: false,
+            ttl: Duration::ZERO,
+            expires: None,
+            renewable: false,
+            policies: Vec::new(),
+            wrapped: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn login(wrapped: Option<WrapInfo>) -> Login {
         Login {
-            token: Token::new("hvs.canary"),
             accessor: "acc".into(),
-            generation: 1,
-            issued: SystemTime::UNIX_EPOCH,
-            handed_over: false,
             ttl: Duration::from_secs(60),
-            expires: None,
             renewable: true,
-            policies: Vec::new(),
             wrapped,
+            ..Login::sample("hvs.canary", 1)
         }
     }
 

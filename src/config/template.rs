@@ -50,6 +50,37 @@ pub struct TemplateSpec {
     pub lease_renewal_threshold: Option<f64>,
 }
 
+#[cfg(test)]
+impl TemplateSpec {
+    /// An empty text for this file, as lax as the original.
+    pub(crate) fn sample(path: impl Into<PathBuf>) -> Self {
+        Self {
+            origin: Origin::Default,
+            source: TemplateSource::Inline("".into()),
+            dialect: Dialect::default(),
+            partials_path: None,
+            delimiters: ("{{".to_owned(), "}}".to_owned()),
+            destination: Destination {
+                path: path.into(),
+                perms: None,
+                user: None,
+                group: None,
+                create_dest_dirs: true,
+                backup: false,
+            },
+            on_missing_key: OnMissingKey::Zero,
+            error_fatal: true,
+            actions: Vec::new(),
+            group: None,
+            wait: None,
+            function_denylist: Vec::new(),
+            sandbox_path: None,
+            static_secret_render_interval: None,
+            lease_renewal_threshold: None,
+        }
+    }
+}
+
 /// Where a template's text comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplateSource {

@@ -53,18 +53,7 @@ fn config(path: PathBuf) -> SinkConfig {
 }
 
 fn login(token: &str, generation: u64) -> TokenState {
-    let login = Login {
-        token: Token::new(token),
-        accessor: String::new(),
-        generation,
-        issued: std::time::SystemTime::UNIX_EPOCH,
-        handed_over: false,
-        ttl: Duration::ZERO,
-        expires: None,
-        renewable: false,
-        policies: Vec::new(),
-        wrapped: None,
-    };
+    let login = Login::sample(token, generation);
     TokenState { login: Some(Arc::new(login)), ..TokenState::default() }
 }
 

@@ -6,8 +6,6 @@ mod errors;
 mod limits;
 mod renders;
 
-use std::path::PathBuf;
-
 use serde_json::{Map, Value as Json};
 
 use super::{
@@ -16,7 +14,7 @@ use super::{
     no_partials,
 };
 use crate::{
-    config::template::{Destination, OnMissingKey, TemplateSource, TemplateSpec},
+    config::template::{OnMissingKey, TemplateSource, TemplateSpec},
     origin::Origin,
 };
 
@@ -34,27 +32,7 @@ fn fixture() -> Fixture {
 pub(super) fn spec() -> TemplateSpec {
     TemplateSpec {
         origin: Origin::Annotation("vault.hashicorp.com/agent-inject-template-app".into()),
-        source: TemplateSource::Inline("".into()),
-        dialect: Default::default(),
-        partials_path: None,
-        delimiters: ("{{".to_owned(), "}}".to_owned()),
-        destination: Destination {
-            path: PathBuf::from("/vault/secrets/app"),
-            perms: None,
-            user: None,
-            group: None,
-            create_dest_dirs: true,
-            backup: false,
-        },
-        on_missing_key: OnMissingKey::Zero,
-        error_fatal: true,
-        actions: Vec::new(),
-        group: None,
-        wait: None,
-        function_denylist: Vec::new(),
-        sandbox_path: None,
-        static_secret_render_interval: None,
-        lease_renewal_threshold: None,
+        ..TemplateSpec::sample("/vault/secrets/app")
     }
 }
 

@@ -6,8 +6,7 @@ use crate::{
         event::{Event, Rendered},
         plan::PlanConfig,
     },
-    config::template::{Destination, OnMissingKey, TemplateSource},
-    origin::Origin,
+    config::template::TemplateSource,
     secrets::request::AuthId,
     vault::path::VaultPath,
 };
@@ -19,30 +18,7 @@ fn certificate(name: &str) -> SecretRequest {
 }
 
 fn template(name: &str, text: &str) -> (Arc<TemplateSpec>, Template) {
-    let spec = TemplateSpec {
-        origin: Origin::Default,
-        source: TemplateSource::Inline(text.into()),
-        dialect: Default::default(),
-        partials_path: None,
-        delimiters: ("{{".into(), "}}".into()),
-        destination: Destination {
-            path: name.into(),
-            perms: None,
-            user: None,
-            group: None,
-            create_dest_dirs: true,
-            backup: false,
-        },
-        on_missing_key: OnMissingKey::Zero,
-        error_fatal: true,
-        actions: Vec::new(),
-        group: None,
-        wait: None,
-        function_denylist: Vec::new(),
-        sandbox_path: None,
-        static_secret_render_interval: None,
-        lease_renewal_threshold: None,
-    };
+    let spec = TemplateSpec { source: TemplateSource::Inline(text.into()), ..TemplateSpec::sample(name) };
     let template = Template::compile(&spec, text, &mut |_| Err(Default::default())).unwrap();
     (Arc::new(spec), template)
 }

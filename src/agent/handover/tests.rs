@@ -12,7 +12,6 @@ use super::*;
 use crate::{
     auth::{Login, claims::tests::jwt as unsigned},
     cache::KeptAnswer,
-    vault::token::Token,
 };
 
 /// A keeper in a folder of its own, the tasks that it listens to, and the file that it writes.
@@ -55,18 +54,7 @@ impl Bench {
 }
 
 fn logged_in() -> TokenState {
-    let login = Login {
-        token: Token::new("s.token"),
-        accessor: "accessor".into(),
-        generation: 1,
-        issued: std::time::UNIX_EPOCH,
-        handed_over: false,
-        ttl: Duration::ZERO,
-        expires: None,
-        renewable: false,
-        policies: Vec::new(),
-        wrapped: None,
-    };
+    let login = Login { accessor: "accessor".into(), ..Login::sample("s.token", 1) };
     TokenState { login: Some(Arc::new(login)), ..TokenState::default() }
 }
 

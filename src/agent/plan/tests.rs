@@ -1,7 +1,6 @@
 use super::*;
 use crate::{
-    config::template::{ActionSpec, CommandForm, Destination, GroupSpec, OnMissingKey, TemplateSource},
-    origin::Origin,
+    config::template::{ActionSpec, CommandForm, GroupSpec},
     secrets::{
         entry::FailureClass,
         request::{AuthId, Verb},
@@ -23,30 +22,8 @@ fn command(line: &str) -> ActionSpec {
 }
 
 pub(super) fn spec(name: &str, actions: &[&str], wait: Option<Wait>) -> Arc<TemplateSpec> {
-    Arc::new(TemplateSpec {
-        origin: Origin::Default,
-        source: TemplateSource::Inline("".into()),
-        dialect: Default::default(),
-        partials_path: None,
-        delimiters: ("{{".into(), "}}".into()),
-        destination: Destination {
-            path: name.into(),
-            perms: None,
-            user: None,
-            group: None,
-            create_dest_dirs: true,
-            backup: false,
-        },
-        on_missing_key: OnMissingKey::Zero,
-        error_fatal: true,
-        actions: actions.iter().map(|line| command(line)).collect(),
-        group: None,
-        wait,
-        function_denylist: Vec::new(),
-        sandbox_path: None,
-        static_secret_render_interval: None,
-        lease_renewal_threshold: None,
-    })
+    let actions = actions.iter().map(|line| command(line)).collect();
+    Arc::new(TemplateSpec { actions, wait, ..TemplateSpec::sample(name) })
 }
 
 pub(super) fn uses(paths: &[&str]) -> BTreeSet<SecretRequest> {

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     auth::{AuthId, Login},
     secrets::request::Verb,
-    vault::{lifetime::Rules, path::VaultPath, secret::Secret, token::Token},
+    vault::{lifetime::Rules, path::VaultPath, secret::Secret},
 };
 
 /// A server that writes down what is asked, and answers when and as the test says.
@@ -75,16 +75,11 @@ pub(super) fn request(path: &str) -> SecretRequest {
 
 pub(super) fn token(generation: u64, seconds: u64, clock: Clock) -> TokenState {
     let login = Login {
-        token: Token::new("hvs.x"),
-        accessor: String::new(),
-        generation,
         issued: clock.wall(),
-        handed_over: false,
         ttl: Duration::from_secs(seconds),
         expires: Some(clock.wall() + Duration::from_secs(seconds)),
         renewable: true,
-        policies: Vec::new(),
-        wrapped: None,
+        ..Login::sample("hvs.x", generation)
     };
     TokenState { login: Some(Arc::new(login)), ..TokenState::default() }
 }

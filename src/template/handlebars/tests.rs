@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::*;
 use crate::{
-    config::template::{Destination, Dialect, OnMissingKey, TemplateSource, TemplateSpec},
+    config::template::{Dialect, OnMissingKey, TemplateSource, TemplateSpec},
     secrets::request::SecretRequest,
     template::{
         Template,
@@ -36,18 +36,7 @@ const FIXTURE: &str = r#"{
 /// A template as an annotation brings it.
 fn spec() -> TemplateSpec {
     TemplateSpec {
-        origin: Origin::Annotation("vault.hashicorp.com/agent-inject-template-app".into()),
-        source: TemplateSource::Inline("".into()),
         dialect: Dialect::Handlebars,
-        partials_path: None,
-        destination: Destination {
-            path: "/vault/secrets/app".into(),
-            perms: None,
-            user: None,
-            group: None,
-            create_dest_dirs: true,
-            backup: false,
-        },
         on_missing_key: OnMissingKey::Error,
         ..crate::template::tests::spec()
     }
