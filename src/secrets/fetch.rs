@@ -2,7 +2,7 @@
 
 mod together;
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
@@ -118,7 +118,8 @@ impl VaultFetch {
         loop {
             let Some((token, _)) = self.token() else { return Ok(Mount::Other) };
             let server = AskServer { gate: &self.gate, token: &token };
-            match self.mounts.find(&request.path, request.namespace.as_ref(), &server).await {
+            let found = Box::pin(self.mounts.find(&request.path, request.namespace.as_ref(), &server));
+            match found.await {
                 Err(error) if error.is_unreachable() && error.retry_helps() => {}
                 other => return other,
             }
@@ -190,7 +191,22 @@ impl VaultFetch {
         self.together.read(meaning, self.send_to(request, class, mount)).await
     }
 
-    async fn send_to(&self, request: &SecretRequest, class: Class, mount: &Mount) -> Result<Answer, Failure> {
+    /// Boxed, because it passes through several hands, and each of them would hold room for it.
+    fn send_to<'a>(
+        &'a self,
+        request: &'a SecretRequest,
+        class: Class,
+        mount: &'a Mount,
+    ) -> Pin<Box<impl Future<Output = Result<Answer, Failure>> + Send + 'a>> {
+        Box::pin(self.send_now(request, class, mount))
+    }
+
+    async fn send_now(
+        &self,
+        request: &SecretRequest,
+        class: Class,
+        mount: &Mount,
+    ) -> Result<Answer, Failure> {
         let verb = match request.verb {
             Verb::Read => kv::Verb::Read,
             Verb::List => kv::Verb::List,

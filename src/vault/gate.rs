@@ -249,7 +249,8 @@ impl<P: Probe> Gate<P> {
 
     async fn probe(&self) {
         let probing = Probing(self);
-        let result = self.0.upstream.probe().await;
+        // Boxed, so that the many who wait for their turn hold no room for what one of them may do.
+        let result = Box::pin(self.0.upstream.probe()).await;
         drop(probing);
         match result {
             Ok(()) => self.found(),

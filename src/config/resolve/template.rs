@@ -32,7 +32,9 @@ pub(super) fn resolve_all(
         raw.iter().filter_map(|one| Some((resolve(one, partials, findings)?, one.change_group.clone())));
     let mut specs: Vec<_> = specs.collect();
     group::form(&mut specs, groups, findings);
-    let specs: Vec<_> = specs.into_iter().map(|(spec, _)| Arc::new(spec)).collect();
+    let mut specs: Vec<_> = specs.into_iter().map(|(spec, _)| Arc::new(spec)).collect();
+    // Collected in place, they keep the room of what they were.
+    specs.shrink_to_fit();
     let mut firsts: HashMap<&Path, &Origin> = HashMap::with_capacity(specs.len());
     for spec in &specs {
         let first = *firsts.entry(&spec.destination.path).or_insert(&spec.origin);

@@ -102,8 +102,8 @@ pub enum Operand {
     Dot,
     /// `nil`
     Nil,
-    /// A number or character constant.
-    Number(Number),
+    /// A number or character constant; boxed, because it is by far the largest and seldom.
+    Number(Box<Number>),
     /// A string constant: as written, and its value.
     String(Arc<str>, Text),
     /// `.a.b`

@@ -21,6 +21,7 @@ impl Parser<'_> {
             match token.kind {
                 kind if kind == last => {
                     self.check_pipeline(&pipe, context)?;
+                    pipe.commands.shrink_to_fit();
                     return Ok(pipe);
                 }
                 Kind::Bool
@@ -126,6 +127,7 @@ impl Parser<'_> {
         while self.peek().kind == Kind::Field {
             names.push(Name::new(self.next().text.trim_start_matches('.')));
         }
+        names.shrink_to_fit();
         match &mut node.kind {
             Operand::Field(fields) | Operand::Variable(_, fields) => {
                 fields.append(&mut names);
@@ -155,11 +157,11 @@ impl Parser<'_> {
             Kind::Field => Operand::Field(vec![Name::new(token.text.trim_start_matches('.'))]),
             Kind::Bool => Operand::Bool(token.text == "true"),
             Kind::CharConstant => match number::character(&token.text) {
-                Ok(number) => Operand::Number(number),
+                Ok(number) => Operand::Number(Box::new(number)),
                 Err(words) => return self.fail_at(token.pos, words),
             },
             Kind::Number => match number::constant(&token.text) {
-                Ok(number) => Operand::Number(number),
+                Ok(number) => Operand::Number(Box::new(number)),
                 Err(words) => return self.fail_at(token.pos, words),
             },
             Kind::LeftParen => {
