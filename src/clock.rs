@@ -3,6 +3,7 @@
 //! Scheduling uses the monotonic clock (`now`), which tests pause; expiry of tokens, JWTs and certificates is
 //! judged on the wall clock too, so that suspend and clock jumps are noticed.
 
+pub mod go_duration;
 pub mod zone;
 
 use std::{

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::listener::Endpoint;
+use crate::{
+    clock::go_duration::{self, Flaw},
+    listener::Endpoint,
+};
 
 /// Why a text is not the value it should be. `Display` says what would have been right, never the text itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -156,10 +159,7 @@ pub fn duration_nanos(text: &str) -> Result<i64, UnitError> {
     go_duration_nanos(text)
 }
 
-/// Go's `time.ParseDuration`: a sign, then numbers (fractions allowed) with the units `ns us µs ms s m h`; `0`
-/// needs none. A negative one counts as 0.
-///
-/// Source: <https://pkg.go.dev/time#ParseDuration>.
+/// As Go alone reads it ([`go_duration::parse`]); a negative one counts as 0.
 ///
 /// # Errors
 /// Any other text; more than 292 years.
@@ -172,68 +172,10 @@ fn clamped(nanos: i64) -> Duration {
 }
 
 fn go_duration_nanos(text: &str) -> Result<i64, UnitError> {
-    let (negative, mut rest) = match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
-    };
-    if rest == "0" {
-        return Ok(0);
-    }
-    if rest.is_empty() {
-        return Err(UnitError::Duration);
-    }
-    let mut total: i128 = 0;
-    while !rest.is_empty() {
-        let (nanos, after) = go_duration_part(rest)?;
-        total += nanos;
-        if total > i128::from(i64::MAX) {
-            return Err(UnitError::TooLong);
-        }
-        rest = after;
-    }
-    let total = if negative { -total } else { total };
-    i64::try_from(total).map_err(|_| UnitError::TooLong)
-}
-
-/// One number and its unit; gives nanoseconds and what follows.
-fn go_duration_part(text: &str) -> Result<(i128, &str), UnitError> {
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    let whole = digits(text);
-    let point = text.as_bytes().get(whole) == Some(&b'.');
-    let fraction = if point { digits(&text[whole + 1..]) } else { 0 };
-    if whole + fraction == 0 {
-        return Err(UnitError::Duration);
-    }
-    let end = whole + usize::from(point) + fraction;
-    let (unit, after) = unit(&text[end..]).ok_or(UnitError::Duration)?;
-    let number: i128 = if whole == 0 { 0 } else { text[..whole].parse().map_err(|_| UnitError::TooLong)? };
-    let mut nanos = number.checked_mul(unit).ok_or(UnitError::TooLong)?;
-    // Beyond 18 digits a fraction of an hour is less than a nanosecond.
-    let fraction = &text[end - fraction.min(end)..end];
-    let fraction = &fraction[..fraction.len().min(18)];
-    if !fraction.is_empty() {
-        let value: i128 = fraction.parse().map_err(|_| UnitError::Duration)?;
-        nanos += value * unit / 10_i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
-    }
-    Ok((nanos, after))
-}
-
-/// Nanoseconds of the unit at the start of `text`, and what follows it.
-fn unit(text: &str) -> Option<(i128, &str)> {
-    const UNITS: [(&str, i128); 8] = [
-        ("ns", 1),
-        ("us", 1_000),
-        ("\u{b5}s", 1_000),
-        ("\u{3bc}s", 1_000),
-        ("ms", 1_000_000),
-        ("s", 1_000_000_000),
-        ("m", 60_000_000_000),
-        ("h", 3_600_000_000_000),
-    ];
-    let end = text.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(text.len());
-    let (word, after) = text.split_at(end);
-    UNITS.iter().find(|(name, _)| *name == word).map(|(_, nanos)| (*nanos, after))
+    go_duration::parse(text).map_err(|flaw| match flaw {
+        Flaw::TooLong => UnitError::TooLong,
+        Flaw::Form | Flaw::MissingUnit | Flaw::UnknownUnit(_) => UnitError::Duration,
+    })
 }
 
 /// A file mode written in octal digits (`640`, `0640`, `0o640`), at most 07777; empty is 0.
