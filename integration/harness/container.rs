@@ -163,6 +163,7 @@ impl Container {
         args.extend(command.iter().map(|&word| word.to_owned()));
         let runtime = Run::program("unshare".into(), args).watched().start();
         Contained {
+            _inside: Inside(runtime.pid()),
             runtime,
             user: self.user,
             env: self.env.clone(),
@@ -179,6 +180,8 @@ impl Container {
 
 /// A container that runs. Killed when dropped.
 pub struct Contained {
+    // Goes first: the runtime must still be there to name its child.
+    _inside: Inside,
     runtime: Running,
     user: (u32, u32),
     env: BTreeMap<String, String>,
@@ -252,6 +255,19 @@ impl Contained {
     pub fn stop(self) -> Finished {
         kill(Pid::from_raw(self.pid()), Signal::SIGTERM).expect("it still runs");
         self.runtime.wait()
+    }
+}
+
+/// Kills the first process of a container when dropped. `unshare --kill-child` alone doesn't: the system forgets the
+/// wish when that process changes its user.
+struct Inside(u32);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.0)).unwrap_or_default();
+        if let Ok(pid) = children.trim().parse() {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
     }
 }
 
