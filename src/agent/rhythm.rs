@@ -73,7 +73,7 @@ mod tests {
         let text = format!("template {{ contents = \"x\" destination = \"/x\" {more} }}");
         let raw = stanza::read(&hcl::parse(text.as_bytes()).unwrap(), &std::path::Path::new("/c").into());
         let config = resolve::for_templates(raw, Raw::default(), &crate::config::env::Environment::default());
-        config.unwrap().templates[0].as_ref().clone()
+        config.usable().unwrap().templates[0].as_ref().clone()
     }
 
     #[test]

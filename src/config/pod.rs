@@ -8,11 +8,11 @@ use super::{
     env::Environment,
     load,
     raw::{Raw, RawTemplate},
-    resolve::resolve as resolve_all,
+    resolve::{self, Draft},
 };
 use crate::{
     origin::{Origin, Sourced},
-    problem::{Problem, Severity},
+    problem::Problem,
 };
 
 /// Reads the annotations file and the files named with `-config`, and makes the configuration as [`resolve`] does.
@@ -61,6 +61,11 @@ pub fn resolve(
     flags: Raw,
     environment: &Environment,
 ) -> Result<Option<Config>, Vec<Problem>> {
+    draft(annotations, files, flags, environment).map(Draft::usable).transpose()
+}
+
+/// As [`resolve`], as far as it goes.
+pub fn draft(annotations: &Annotations, files: Raw, flags: Raw, environment: &Environment) -> Option<Draft> {
     make(annotations, files, flags, environment, Source::Whole)
 }
 
@@ -73,7 +78,8 @@ fn problems_of_the_rest(
     environment: &Environment,
 ) -> Vec<Problem> {
     let files = files.cloned().unwrap_or_default();
-    make(rest, files, flags, environment, Source::Damaged).err().unwrap_or_default()
+    let draft = make(rest, files, flags, environment, Source::Damaged);
+    draft.and_then(|draft| draft.usable().err()).unwrap_or_default()
 }
 
 /// Whether all that the pod's author wrote could be read.
@@ -89,10 +95,10 @@ fn make(
     flags: Raw,
     environment: &Environment,
     source: Source,
-) -> Result<Option<Config>, Vec<Problem>> {
+) -> Option<Draft> {
     let (asked, mut problems) = annotation::read(annotations);
     if asked.switched_off {
-        return Ok(None);
+        return None;
     }
     let mut raw = annotation::over(files, asked.raw);
     let incomplete = annotation::complete(&mut raw).err();
@@ -107,20 +113,12 @@ fn make(
         problems.extend(incomplete.filter(|_| !method_is_torn(&raw)));
         problems.extend(idle.then(nothing));
     }
-    match resolve_all(raw, flags, environment) {
-        Ok(mut config) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-            problems.append(&mut config.warnings);
-            Ok(Some(Config { warnings: problems, ..config }))
-        }
-        Ok(mut config) => {
-            problems.append(&mut config.warnings);
-            Err(problems)
-        }
-        Err(more) => {
-            problems.extend(more);
-            Err(problems)
-        }
+    let Draft { mut config, problems: more } = resolve::draft(raw, flags, environment);
+    if idle {
+        config.templates.clear();
     }
+    problems.extend(more);
+    Some(Draft { config, problems })
 }
 
 /// Whether the login method has settings that can't be read; its role may be one of them.

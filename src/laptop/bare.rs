@@ -61,7 +61,7 @@ pub(super) fn secret(path: &Path, format: Format, how: How<'_>) -> Unit {
 
 fn one_template(path: &Path, raw: Raw, one: RawTemplate, how: How<'_>) -> Unit {
     let raw = Raw { templates: vec![one], ..raw };
-    unit(path, resolve::for_templates(raw, how.flags.clone(), how.environment))
+    unit(path, resolve::for_templates(raw, how.flags.clone(), how.environment).usable())
 }
 
 fn said(text: &str) -> Sourced<String> {

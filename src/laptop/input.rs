@@ -18,7 +18,7 @@ use crate::{
         env::Environment,
         load, pod,
         raw::Raw,
-        resolve,
+        resolve::{self, Draft},
         template::{Dialect, Format, TemplateSpec},
     },
     origin::Origin,
@@ -249,18 +249,8 @@ fn is_json_config(text: &str) -> bool {
 fn config(paths: &[PathBuf], how: How<'_>) -> Unit {
     let files: Vec<PathBuf> = paths.to_vec();
     let found = load::load(&files).and_then(|raw| match how.purpose {
-        Purpose::Render => resolve::for_templates(raw, how.flags.clone(), how.environment),
-        Purpose::Check if only_templates(&raw) => {
-            let mut config = resolve::for_templates(raw, how.flags.clone(), how.environment)?;
-            let what = "there is no `auto_auth`: an agent with this configuration alone doesn't start";
-            config.warnings.push(
-                Problem::warning(what)
-                    .at(whole(&paths[0]))
-                    .hint("check it together with the file that has the login, as -config names both"),
-            );
-            Ok(config)
-        }
-        Purpose::Check => resolve::resolve(raw, how.flags.clone(), how.environment),
+        Purpose::Render => resolve::for_templates(raw, how.flags.clone(), how.environment).usable(),
+        Purpose::Check => Ok(checked(raw, paths, how)),
     });
     let mut unit = unit(&paths[0], found);
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
@@ -269,6 +259,28 @@ fn config(paths: &[PathBuf], how: How<'_>) -> Unit {
         unit.problems.extend(deprecated::in_files(paths));
     }
     unit
+}
+
+/// A configuration that is looked at as far as it goes, so that mistakes in its templates are said along with its own.
+fn checked(raw: Raw, paths: &[PathBuf], how: How<'_>) -> Config {
+    let draft = if only_templates(&raw) {
+        let mut draft = resolve::for_templates(raw, how.flags.clone(), how.environment);
+        let what = "there is no `auto_auth`: an agent with this configuration alone doesn't start";
+        draft.problems.push(
+            Problem::warning(what)
+                .at(whole(&paths[0]))
+                .hint("check it together with the file that has the login, as -config names both"),
+        );
+        draft
+    } else {
+        resolve::draft(raw, how.flags.clone(), how.environment)
+    };
+    as_it_is(draft)
+}
+
+/// With what was found as its warnings, errors too.
+fn as_it_is(draft: Draft) -> Config {
+    Config { warnings: draft.problems, ..draft.config }
 }
 
 fn only_templates(raw: &Raw) -> bool {
@@ -289,8 +301,8 @@ fn annotations(path: &Path, how: How<'_>) -> Unit {
 
 fn of_pod(annotations: &Annotations, how: How<'_>) -> Result<Config, Vec<Problem>> {
     if how.purpose == Purpose::Check {
-        let config = pod::resolve(annotations, Raw::default(), how.flags.clone(), how.environment)?;
-        return config.ok_or_else(|| vec![switched_off()]);
+        let draft = pod::draft(annotations, Raw::default(), how.flags.clone(), how.environment);
+        return draft.map(as_it_is).ok_or_else(|| vec![switched_off()]);
     }
     let (asked, mut problems) = annotation::read(annotations);
     if asked.switched_off {
@@ -298,17 +310,9 @@ fn of_pod(annotations: &Annotations, how: How<'_>) -> Result<Config, Vec<Problem
         return Err(problems);
     }
     let raw = annotation::over(Raw::default(), asked.raw);
-    match resolve::for_templates(raw, how.flags.clone(), how.environment) {
-        Ok(mut config) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-            problems.append(&mut config.warnings);
-            Ok(Config { warnings: problems, ..config })
-        }
-        Ok(_) => Err(problems),
-        Err(more) => {
-            problems.extend(more);
-            Err(problems)
-        }
-    }
+    let Draft { config, problems: more } = resolve::for_templates(raw, how.flags.clone(), how.environment);
+    problems.extend(more);
+    Draft { config, problems }.usable()
 }
 
 fn switched_off() -> Problem {

@@ -19,19 +19,46 @@ use super::{
     merge,
     raw::{Raw, RawOwn, Said},
 };
-use crate::{origin::Origin, problem::Problem};
+use crate::{
+    origin::Origin,
+    problem::{Problem, Severity},
+};
+
+/// A configuration as far as it could be made: what can't be used has its default, or is left out.
+#[derive(Debug)]
+pub struct Draft {
+    /// What could be made of it, without warnings of its own.
+    pub config: Config,
+    /// Everything that was found.
+    pub problems: Vec<Problem>,
+}
+
+impl Draft {
+    /// The configuration, unless something in it can't be used.
+    ///
+    /// # Errors
+    /// Everything that was found, warnings too, since a warning often explains an error.
+    pub fn usable(self) -> Result<Config, Vec<Problem>> {
+        if self.problems.iter().any(|problem| problem.severity == Severity::Error) {
+            return Err(self.problems);
+        }
+        Ok(Config { warnings: self.problems, ..self.config })
+    }
+}
 
 /// Makes the configuration: flags count before the environment, that before `said` (files, annotations), and all
 /// before the defaults.
 ///
 /// # Errors
-/// Everything that can't be used, and all warnings, since a warning often explains an error.
+/// As [`Draft::usable`].
 pub fn resolve(said: Raw, flags: Raw, environment: &Environment) -> Result<Config, Vec<Problem>> {
+    draft(said, flags, environment).usable()
+}
+
+/// As [`resolve`], as far as it goes.
+pub fn draft(said: Raw, flags: Raw, environment: &Environment) -> Draft {
     let mut findings = Findings::default();
-    let variables = env::read(environment).unwrap_or_else(|problems| {
-        findings.errors.extend(problems);
-        Raw::default()
-    });
+    let variables = variables(environment, &mut findings);
     let raw = merge::overlay(merge::overlay(said, variables), flags);
     // A stanza that can't be read at all is missed in all of these.
     if !raw.unreadable.lacks_stanza() {
@@ -46,25 +73,30 @@ pub fn resolve(said: Raw, flags: Raw, environment: &Environment) -> Result<Confi
 /// Everything that can't be used.
 pub fn connection(flags: Raw, environment: &Environment) -> Result<Config, Vec<Problem>> {
     let variables = env::read(environment)?;
-    settle(merge::overlay(variables, flags), environment, Findings::default())
+    settle(merge::overlay(variables, flags), environment, Findings::default()).usable()
 }
 
 /// What templates need, for commands that render them without a login of their own: neither a login nor anything
 /// else that only a running agent needs has to be there, or right.
-///
-/// # Errors
-/// Everything about the server and the templates that can't be used, and all warnings.
-pub fn for_templates(said: Raw, flags: Raw, environment: &Environment) -> Result<Config, Vec<Problem>> {
-    let variables = env::read(environment)?;
+pub fn for_templates(said: Raw, flags: Raw, environment: &Environment) -> Draft {
+    let mut findings = Findings::default();
+    let variables = variables(environment, &mut findings);
     let mut raw = merge::overlay(merge::overlay(said, variables), flags);
     let login = raw.auto_auth.take().and_then(|login| login.method);
     // Requests go to the login's namespace where no other is said.
     raw.vault.namespace = raw.vault.namespace.or_else(|| login.and_then(|method| method.namespace));
     raw.log = Default::default();
-    settle(raw, environment, Findings::default())
+    settle(raw, environment, findings)
 }
 
-fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Result<Config, Vec<Problem>> {
+fn variables(environment: &Environment, findings: &mut Findings) -> Raw {
+    env::read(environment).unwrap_or_else(|problems| {
+        findings.errors.extend(problems);
+        Raw::default()
+    })
+}
+
+fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Draft {
     let method = raw.auto_auth.as_ref().and_then(|said| said.method.as_ref());
     let config = Config {
         vault: server::resolve(&raw, method.map(|method| &method.namespace), environment, &mut findings),
@@ -85,15 +117,12 @@ fn settle(raw: Raw, environment: &Environment, mut findings: Findings) -> Result
         warnings: Vec::new(),
     };
     let is_sure = |problem: &Problem| !problem.origin.as_ref().is_some_and(|at| raw.unreadable.tore(at));
-    let mut warnings = raw.warnings;
-    warnings.extend(findings.warnings.into_iter().filter(is_sure));
-    let mut errors: Vec<Problem> = findings.errors.into_iter().filter(is_sure).collect();
-    errors.splice(..0, raw.unreadable.problems);
-    if errors.is_empty() {
-        return Ok(Config { warnings, ..config });
-    }
-    warnings.extend(errors);
-    Err(warnings)
+    let errors: Vec<Problem> = findings.errors.into_iter().filter(is_sure).collect();
+    let mut problems = raw.warnings;
+    problems.extend(findings.warnings.into_iter().filter(is_sure));
+    problems.extend(raw.unreadable.problems);
+    problems.extend(errors);
+    Draft { config, problems }
 }
 
 fn status(own: &RawOwn) -> StatusConfig {

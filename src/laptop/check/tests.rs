@@ -59,6 +59,28 @@ fn a_broken_template_does_not_hide_the_others() {
 }
 
 #[test]
+fn a_mistake_in_a_configuration_does_not_hide_those_in_its_templates() {
+    let config = "vault { address = \"ftp://x\" }\nauto_auth { method \"jwt\" { } }\n\
+        template { destination = \"/a\" contents = \"{{ secrt 1 }}\" }\n\
+        template { contents = \"no destination\" }\n\
+        template { destination = \"/b\" contents = \"{{ secret `kv/data/b` }}\" }";
+    let manifest = "apiVersion: v1\nkind: Pod\nmetadata:\n  annotations:\n    vault.hashicorp.com/agent-inject-secret-a: kv/data/c\n    \
+        vault.hashicorp.com/agent-inject-template-a: '{{ secrt 1 }}'\n";
+    let report = checked(&[("a.hcl", config), ("b.yaml", manifest)]);
+    let found = |unit: usize, words: &str| {
+        report.units[unit]
+            .findings
+            .iter()
+            .any(|one| one.severity == Severity::Error && one.what.contains(words))
+    };
+    assert!(found(0, "role") && found(0, "no `destination`"));
+    assert!(found(0, "\"secrt\" not defined"));
+    assert!(found(1, "role") && found(1, "\"secrt\" not defined"));
+    assert!(report.policy.contains("kv/data/b"));
+    assert_eq!(report.units[0].templates.len(), 2);
+}
+
+#[test]
 fn json_has_places_requests_and_the_policy() {
     let report = checked(&[("a.tmpl", "{{ secret \"kv/data/a\" }}{{ secret \"kv/../b\" }}")]);
     let json: serde_json::Value = serde_json::from_str(&report::json(&report)).unwrap();
