@@ -9,6 +9,7 @@ use super::{
     ctx::Ctx,
     eval::{At, Outcome, Val},
     fault::{Cause, Fault, Place, position},
+    format::bytes,
     funcs::FuncError,
     hints,
     kind::Type,
@@ -231,7 +232,7 @@ impl<'r> Run<'r, '_> {
 
     fn range_number(&mut self, turns: &mut Turns<'r>, over: &Value) -> Outcome<()> {
         if turns.pipe.decl.len() > 1 {
-            let shown = print::value(over).map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned());
+            let shown = print::value(over).map(|text| bytes::lossy(text.as_bytes()).into_owned());
             return self.fail_with(
                 Cause::WrongType,
                 format!("can't use {} to iterate over more than one variable", shown.unwrap_or_default()),
@@ -260,7 +261,7 @@ impl<'r> Run<'r, '_> {
             Value::Object(_) => print::action(over).map(|text| text.unwrap_or_else(|| "".into())),
             _ => print::value(over),
         };
-        let shown = shown.map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned());
+        let shown = shown.map(|text| bytes::lossy(text.as_bytes()).into_owned());
         self.fail_with(
             Cause::WrongType,
             format!("range can't iterate over {}", shown.unwrap_or_default()),

@@ -24,6 +24,8 @@ pub struct StructType {
     pub text: Option<fn(&Object) -> Text>,
     /// What `%v` shows between the braces, for types whose fields templates can't see.
     pub inside: Option<Show>,
+    /// Fields that templates can't see, as far as printing shows them when no method says how.
+    pub hidden: Option<fn(&Object) -> Vec<(&'static str, Value)>>,
     /// The `GoString` method that `%#v` uses, for types that have one.
     pub syntax: Option<fn(&Object) -> Text>,
 }

@@ -219,7 +219,10 @@ impl Printer {
         if let Some(inside) = object.of.inside.filter(|_| verb == 'v' && !flags.syntax && !flags.names) {
             self.raw(inside(object)?.as_bytes());
         }
-        for (at, ((name, _), value)) in object.of.fields.iter().zip(&object.fields).enumerate() {
+        let hidden = object.of.hidden.map(|hidden| hidden(object)).unwrap_or_default();
+        let seen = object.of.fields.iter().map(|(name, _)| *name).zip(&object.fields);
+        let all = seen.chain(hidden.iter().map(|(name, value)| (*name, value)));
+        for (at, (name, value)) in all.enumerate() {
             if at > 0 {
                 self.raw(if flags.syntax { b", " } else { b" " });
             }

@@ -30,6 +30,7 @@ pub static SECRET: StructType = StructType {
     methods: &[],
     text: None,
     inside: None,
+    hidden: None,
     syntax: None,
 };
 
@@ -47,6 +48,7 @@ pub static AUTH: StructType = StructType {
     methods: &[],
     text: None,
     inside: None,
+    hidden: None,
     syntax: None,
 };
 
@@ -62,6 +64,7 @@ pub static WRAP_INFO: StructType = StructType {
     methods: &[],
     text: None,
     inside: None,
+    hidden: None,
     syntax: None,
 };
 
@@ -93,6 +96,7 @@ pub static PEM: StructType = StructType {
     ],
     text: None,
     inside: None,
+    hidden: None,
     syntax: None,
 };
 

@@ -1,5 +1,7 @@
 //! Walking over byte strings that are usually UTF-8, as Go walks over its strings.
 
+use std::borrow::Cow;
+
 /// Pieces of valid text, and between them each byte that belongs to none.
 pub fn utf8_pieces(bytes: &[u8]) -> impl Iterator<Item = Result<&str, u8>> {
     bytes.utf8_chunks().flat_map(|chunk| {
@@ -18,6 +20,14 @@ pub fn chars(bytes: &[u8]) -> Vec<char> {
         }
     }
     out
+}
+
+/// As text; each byte that is not UTF-8 becomes one replacement character.
+pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => chars(bytes).into_iter().collect::<String>().into(),
+    }
 }
 
 /// Byte string of characters.

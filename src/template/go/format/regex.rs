@@ -8,7 +8,7 @@ mod translate;
 
 use std::{borrow::Cow, ops::Range};
 
-use super::bytes::utf8_pieces;
+use super::bytes::{lossy, utf8_pieces};
 use crate::template::go::funcs::FuncError;
 
 /// A pattern that Go refuses, or that this engine cannot run.
@@ -59,9 +59,7 @@ impl Regex {
                 RegexError::Syntax(words, _) => !words.starts_with("missing closing"),
                 RegexError::Unsupported(..) => false,
             });
-            earlier.unwrap_or_else(|| {
-                RegexError::Syntax("invalid UTF-8", String::from_utf8_lossy(rest).into_owned())
-            })
+            earlier.unwrap_or_else(|| RegexError::Syntax("invalid UTF-8", lossy(rest).into_owned()))
         })?;
         let (translated, names) = translate::translate(pattern)?;
         let mut builder = regex_lite::RegexBuilder::new(&translated);

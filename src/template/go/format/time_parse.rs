@@ -96,7 +96,7 @@ impl<'t> Parser<'t> {
         let mut layout = self.layout;
         loop {
             let (before, part, after) = next_part(layout);
-            self.rest = skip(self.rest, before).ok_or_else(|| self.cannot(self.rest, before))?;
+            self.rest = skip(self.rest, before).map_err(|rest| self.cannot(rest, before))?;
             let Some((part, element)) = part else {
                 if self.rest.is_empty() {
                     return Ok(());
@@ -230,21 +230,22 @@ fn set<'t, T>(slot: &mut T, (value, rest): (T, &'t str)) -> &'t str {
     rest
 }
 
-/// Blanks of the layout stand for any number of blanks; the rest must be there as it is.
-fn skip<'t>(mut text: &'t str, mut literal: &str) -> Option<&'t str> {
+/// Blanks of the layout stand for any number of blanks; the rest must be there as it is. Where it isn't, the error is
+/// the text from there.
+fn skip<'t>(mut text: &'t str, mut literal: &str) -> Result<&'t str, &'t str> {
     while let Some(first) = literal.chars().next() {
         if first == ' ' {
             if !text.is_empty() && !text.starts_with(' ') {
-                return None;
+                return Err(text);
             }
             literal = literal.trim_start_matches(' ');
             text = text.trim_start_matches(' ');
         } else {
-            text = text.strip_prefix(first)?;
+            text = text.strip_prefix(first).ok_or(text)?;
             literal = &literal[first.len_utf8()..];
         }
     }
-    Some(text)
+    Ok(text)
 }
 
 fn digits(text: &str, least: usize, most: usize) -> Taken<'_, i64> {

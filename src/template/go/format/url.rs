@@ -1,6 +1,6 @@
 //! URLs by the rules of Go's `net/url`, which differ from those of browsers: nothing is normalised.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, net::Ipv6Addr};
 
 use crate::template::go::quote::quote;
 
@@ -182,6 +182,13 @@ fn port_is_valid(port: &str) -> bool {
 fn check_host(host: &str) -> Result<String, String> {
     let port = if host.starts_with('[') {
         let Some(end) = host.rfind(']') else { return Err("missing ']' in host".to_owned()) };
+        let address = host[1..end].split('%').next().unwrap_or_default();
+        if address.parse::<Ipv6Addr>().is_err() {
+            return Err(format!(
+                "invalid host: ParseAddr({}): unable to parse IP",
+                quote(address.as_bytes())
+            ));
+        }
         &host[end + 1..]
     } else {
         host.rfind(':').map_or("", |at| &host[at..])

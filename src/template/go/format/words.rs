@@ -243,8 +243,10 @@ fn runs(letters: &[char]) -> Vec<(Kind, &[char])> {
     let mut rest = letters;
     while let Some(first) = rest.first() {
         let kind = kind_of(*first);
-        let run =
-            |from: usize, of: Kind| from + rest[from..].iter().take_while(|c| kind_of(**c) == of).count();
+        // Some connectors are punctuation, too, and in the middle of others count as such.
+        let belongs =
+            |c: char, of: Kind| if of == Kind::Punctuation { is_punctuation(c) } else { kind_of(c) == of };
+        let run = |from: usize, of: Kind| from + rest[from..].iter().take_while(|c| belongs(**c, of)).count();
         let mut end = run(1, kind);
         if kind == Kind::Capitals && rest.get(end).is_some_and(|c| kind_of(*c) == Kind::Letters) {
             // A capital before small letters begins the next word.

@@ -1,9 +1,12 @@
 //! YAML 1.1 read into untyped values, as Go's yaml.v2 reads it: mappings have keys of any simple type.
 
+mod tabs;
+
 use std::{borrow::Cow, collections::BTreeMap};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
+use self::tabs::Tabs;
 use super::{
     MAX_DEPTH,
     base::{self, Alphabet},
@@ -17,6 +20,8 @@ use crate::template::go::{
 
 /// How many nodes a document may have after its aliases are expanded.
 const MAX_NODES: usize = 200_000;
+/// Blanks that stand for tabs.
+const DEEPEST_INDENT: usize = 64;
 /// How many bytes may be read once more because of tabs.
 const MAX_REREAD: usize = 32 << 20;
 
@@ -53,12 +58,13 @@ fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// The text with blanks for the tabs right before a place (in characters).
+/// The text with blanks for the tabs around a place (in characters): enough of them for any indentation, which means
+/// nothing where tabs may stand.
 fn without_tabs(text: &str, at: usize) -> String {
     let end = text.char_indices().nth(at).map_or(text.len(), |(end, _)| end);
     let (before, after) = text.split_at(end);
-    let kept = before.trim_end_matches(['\t', ' ']);
-    format!("{kept}{}{after}", " ".repeat(before.len() - kept.len()))
+    let (before, after) = (before.trim_end_matches(['\t', ' ']), after.trim_start_matches(['\t', ' ']));
+    format!("{before}{}{after}", " ".repeat(DEEPEST_INDENT))
 }
 
 struct Reader<'t> {
@@ -74,8 +80,10 @@ struct Reader<'t> {
     end: usize,
     /// The length of a text that does not end in a line break.
     unended: Option<usize>,
-    /// The place behind tabs that the parser, other than Go's, does not take after a colon.
+    /// The place of tabs that the parser, other than Go's, does not take: after a colon, in brackets, in quotes.
     tab: Option<usize>,
+    /// Those that it takes, other than Go's.
+    tabs: Tabs<'t>,
 }
 
 #[derive(Clone)]
@@ -93,7 +101,17 @@ impl<'t> Reader<'t> {
     fn new(text: &'t str) -> Self {
         let unended = (!text.ends_with(['\n', '\r'])).then(|| text.chars().count());
         let events = Parser::new_from_str(text);
-        Self { events, anchors: BTreeMap::new(), text, nodes: 0, at: 0, end: 0, unended, tab: None }
+        Self {
+            events,
+            anchors: BTreeMap::new(),
+            text,
+            nodes: 0,
+            at: 0,
+            end: 0,
+            unended,
+            tab: None,
+            tabs: Tabs::new(text),
+        }
     }
 
     fn document(&mut self) -> Result<Value, FuncError> {
@@ -112,10 +130,18 @@ impl<'t> Reader<'t> {
             Some(Ok((event, span))) => {
                 self.at = span.start.index();
                 self.end = span.end.index();
-                Ok(event)
+                match self.tabs.before(&event, self.at..self.end) {
+                    None => Ok(event),
+                    Some(0) => Err(FuncError::new(format!("yaml: {STRANGE_START}"))),
+                    Some(line) => Err(FuncError::new(format!("yaml: line {}: {STRANGE_START}", line + 1))),
+                }
             }
             Some(Err(error)) => {
-                if error.info().starts_with("':' must be followed by a valid YAML whitespace") {
+                let info = error.info();
+                if info.starts_with("':' must be followed by a valid YAML whitespace")
+                    || info.starts_with("tab cannot be used as indentation")
+                    || self.tabs.in_flow() && info.starts_with("tabs disallowed")
+                {
                     self.tab = Some(error.marker().index());
                 }
                 Err(syntax(&error, self.text))
@@ -238,11 +264,19 @@ fn as_key(value: Value) -> Result<Key, FuncError> {
     })
 }
 
+/// What Go's reader says of a character with which nothing begins.
+const STRANGE_START: &str = "found character that cannot start any token";
+
 /// The words of the library that the original uses, where the parser says the same in others.
 const WORDS: &[(&str, &str)] = &[
     ("expected ',' or ']'", "did not find expected ',' or ']'"),
-    ("unexpected character", "found character that cannot start any token"),
-    ("tab", "found character that cannot start any token"),
+    ("unexpected character", STRANGE_START),
+    ("found a tab", "found a tab character that violates indentation"),
+    (
+        "a block scalar content cannot start with a tab",
+        "found a tab character where an indentation space is expected",
+    ),
+    ("tab", STRANGE_START),
     ("simple key expect", "could not find expected ':'"),
     ("invalid indentation", "could not find expected ':'"),
     ("invalid trailing content", "did not find expected key"),
@@ -267,7 +301,12 @@ fn syntax(error: &ScanError, text: &str) -> FuncError {
     let words = known.map_or(words, |(_, words)| words);
     // The original counts lines from 0 where its grammar fails, from 1 where its scanner does, and never says 0.
     let last = text.lines().count().max(1);
-    let line = error.marker().line().clamp(1, last) - 1;
+    let mut line = error.marker().line().clamp(1, last) - 1;
+    if words.starts_with("found a tab character") {
+        // The parser names the line before it.
+        let is_tabbed = |text: &str| text.trim_start_matches(' ').starts_with('\t');
+        line += text.lines().skip(line).position(is_tabbed).unwrap_or(0);
+    }
     let at_end = error.marker().index() >= text.trim_end().chars().count();
     let grammar = words.starts_with("did not find expected");
     let line = match (line, grammar) {

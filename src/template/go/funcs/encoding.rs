@@ -7,7 +7,7 @@ use crate::template::go::{
     ctx::Ctx,
     format::{
         base::{self, Alphabet},
-        digest,
+        bytes, digest,
         json::{self, Style},
         toml, yaml_write,
     },
@@ -90,7 +90,7 @@ fn to_json(ctx: &mut Ctx<'_>, name: &str, value: &Value, style: Style) -> Result
 /// Serialised text without white space around it.
 fn finish(ctx: &mut Ctx<'_>, text: Vec<u8>) -> Result<Value, FuncError> {
     ctx.charge(text.len())?;
-    Ok(Value::text(text.trim_ascii().to_vec()))
+    Ok(Value::text(bytes::trim_space(&text).to_vec()))
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ pub use scratch::scratch;
 
 use super::{
     ctx::Ctx,
+    format::bytes,
     kind::Type,
     value::{List, Map, Value},
 };
@@ -206,7 +207,7 @@ impl Args {
 
     /// A string argument as characters; invalid bytes become U+FFFD.
     pub fn lossy(&self, at: usize) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(self.bytes(at))
+        bytes::lossy(self.bytes(at))
     }
 
     /// An integer argument of any integer type.

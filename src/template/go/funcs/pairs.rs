@@ -26,6 +26,7 @@ pub static KEY_PAIR: StructType = StructType {
     methods: &[],
     text: None,
     inside: None,
+    hidden: None,
     syntax: None,
 };
 

@@ -88,6 +88,7 @@ static SCRATCH: StructType = StructType {
     ],
     text: None,
     inside: Some(inside),
+    hidden: None,
     syntax: None,
 };
 

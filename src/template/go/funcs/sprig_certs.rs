@@ -90,6 +90,7 @@ static CERTIFICATE: StructType = StructType {
     methods: &[],
     text: None,
     inside: None,
+    hidden: None,
     syntax: None,
 };
 

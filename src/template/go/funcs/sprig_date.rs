@@ -76,8 +76,31 @@ static TIME: StructType = StructType {
     methods: METHODS,
     text: Some(|object| object.state::<Time>().map(|time| time.format(PRINTED)).unwrap_or_default().into()),
     inside: None,
+    hidden: Some(hidden),
     syntax: Some(|object| object.state::<Time>().map(constructor).unwrap_or_default().into()),
 };
+
+/// Where a time is, for printing alone; what it points to is never shown.
+static LOCATION: StructType = StructType {
+    name: "time.Location",
+    fields: &[],
+    methods: &[],
+    text: None,
+    inside: None,
+    hidden: None,
+    syntax: None,
+};
+
+/// What Go's verbs for numbers show of a time: nanoseconds, and seconds since year 1.
+fn hidden(object: &Object) -> Vec<(&'static str, Value)> {
+    let (unix, nanos) = object.state::<Time>().map(|time| (time.unix, time.nanos)).unwrap_or_default();
+    let since_year_1 = unix.saturating_add(62_135_596_800);
+    vec![
+        ("wall", Value::Uint64(u64::from(nanos))),
+        ("ext", Value::Int64(since_year_1)),
+        ("loc", Value::NilPointer(&LOCATION)),
+    ]
+}
 
 static METHODS: &[Func] = &[
     Func::new("Format", &[Type::String], Type::String, "the time in a Go layout", |_, args| {

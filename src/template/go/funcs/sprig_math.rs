@@ -68,21 +68,21 @@ pub(super) const FUNCS: &[Func] = &[
     ),
     Func::new("sprig_add1f", ANY, Type::Float64, "one more, as decimals", |ctx, args| {
         ctx.labour(DECIMAL_STEPS)?;
-        decimals(to_float(args.get(0)), &[Value::Int(1)], |a, b| Ok(a.plus(&b)))
+        decimals(to_float(args.get(0)), &[Value::Int(1)], |a, b| Ok(a.plus(b)))
     }),
     Func::new("sprig_addf", ANY, Type::Float64, "the sum of decimals", |ctx, args| {
         ctx.labour(DECIMAL_STEPS)?;
-        decimals(0.0, args.rest(0), |a, b| Ok(a.plus(&b)))
+        decimals(0.0, args.rest(0), |a, b| Ok(a.plus(b)))
     })
     .variadic(),
     Func::new("sprig_subf", MORE, Type::Float64, "the first minus the others, as decimals", |ctx, args| {
         ctx.labour(DECIMAL_STEPS)?;
-        decimals(to_float(args.get(0)), args.rest(1), |a, b| Ok(a.minus(&b)))
+        decimals(to_float(args.get(0)), args.rest(1), |a, b| Ok(a.minus(b)))
     })
     .variadic(),
     Func::new("sprig_mulf", MORE, Type::Float64, "the product of decimals", |ctx, args| {
         ctx.labour(DECIMAL_STEPS)?;
-        decimals(to_float(args.get(0)), args.rest(1), |a, b| Ok(a.times(&b)))
+        decimals(to_float(args.get(0)), args.rest(1), |a, b| Ok(a.times(b)))
     })
     .variadic(),
     Func::new(
@@ -93,7 +93,7 @@ pub(super) const FUNCS: &[Func] = &[
         |ctx, args| {
             ctx.labour(DECIMAL_STEPS)?;
             decimals(to_float(args.get(0)), args.rest(1), |a, b| {
-                a.divided_by(&b).ok_or_else(|| FuncError::new("decimal division by 0"))
+                a.divided_by(b).ok_or_else(|| FuncError::new("decimal division by 0"))
             })
         },
     )
@@ -174,7 +174,7 @@ fn quotient(args: &Args, operation: fn(i64, i64) -> i64) -> Result<Value, FuncEr
 fn decimals(
     first: f64,
     rest: &[Value],
-    operation: impl Fn(Decimal, Decimal) -> Result<Decimal, FuncError>,
+    operation: impl Fn(&Decimal, &Decimal) -> Result<Decimal, FuncError>,
 ) -> Result<Value, FuncError> {
     let decimal = |number| {
         Decimal::from_float(number)
@@ -182,7 +182,7 @@ fn decimals(
     };
     let mut result = decimal(first)?;
     for value in rest {
-        result = operation(result, decimal(to_float(value))?)?;
+        result = operation(&result, &decimal(to_float(value))?)?;
     }
     // A decimal has no negative zero.
     Ok(Value::Float(result.to_float() + 0.0))

@@ -48,8 +48,22 @@ static VERSION: StructType = StructType {
     methods: METHODS,
     text: Some(|object| object.state::<Version>().map(ToString::to_string).unwrap_or_default().into()),
     inside: None,
+    hidden: Some(hidden),
     syntax: None,
 };
+
+/// What `%#v` shows of a version.
+fn hidden(object: &Object) -> Vec<(&'static str, Value)> {
+    let Some(Version { parts, original }) = object.state::<Version>() else { return Vec::new() };
+    vec![
+        ("major", Value::Uint64(parts.major)),
+        ("minor", Value::Uint64(parts.minor)),
+        ("patch", Value::Uint64(parts.patch)),
+        ("pre", Value::text(parts.pre.as_str())),
+        ("metadata", Value::text(parts.build.as_str())),
+        ("original", Value::text(original.as_str())),
+    ]
+}
 
 static METHODS: &[Func] = &[
     Func::new("Major", &[], Type::Uint64, "the first number", |_, args| {

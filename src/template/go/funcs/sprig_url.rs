@@ -98,9 +98,10 @@ fn url_join(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     };
     let userinfo = text("userinfo")?;
     if !userinfo.is_empty() {
-        let parsed = Url::parse(&format!("proto://{userinfo}@host")).map_err(|words| {
+        let whole = format!("proto://{userinfo}@host");
+        let parsed = Url::parse(&whole).map_err(|words| {
             FuncError::quoting(
-                format!("unable to parse userinfo in dict: parse \"proto://{userinfo}@host\": {words}"),
+                format!("unable to parse userinfo in dict: parse {}: {words}", quote(whole.as_bytes())),
                 format!("unable to parse userinfo in dict: {words}"),
             )
         })?;

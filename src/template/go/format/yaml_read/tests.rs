@@ -114,3 +114,25 @@ fn tabs_part_values_where_go_takes_them() {
     let many: String = (0..300).map(|n| format!("k{n}:\tv\n")).collect();
     assert_eq!(again(&many).lines().count(), 300);
 }
+
+#[test]
+fn tabs_that_indent_or_follow_a_mark_begin_nothing() {
+    for (text, place) in [("\ta: 1", ""), ("a:\n\tb", "line 2: "), ("-\ta", ""), ("a:\n- \tb", "line 2: ")] {
+        let error = read(text.as_bytes()).err().unwrap();
+        assert_eq!(
+            error.go_text(),
+            format!("yaml: {place}found character that cannot start any token"),
+            "{text:?}"
+        );
+    }
+    for text in [
+        "a:\tb",
+        "a: [1,\n\t2]",
+        "{\n\t\"a\": 1,\n\t\"b\":\t[\n\t2\n\t]\n}",
+        "a: b\t# c",
+        "a: &x {\n\tb: c}",
+        "a: \"b\n\tc\"\n",
+    ] {
+        assert!(read(text.as_bytes()).is_ok(), "{text:?}");
+    }
+}
