@@ -1,7 +1,7 @@
 // Answers template cases with the real engine: text/template, Sprig and consul-template as they are.
 //
 // JSON lines on standard input, the same lines with their answer on standard output; FIXTURE is the first argument,
-// a folder for what writeToFile writes the second. The format is that of integration/corpus/templates.
+// a folder for what writeToFile writes, wherever it is asked to, the second. The format is that of integration/corpus/templates.
 package main
 
 import (
@@ -52,6 +52,26 @@ type funcMapInput struct {
 
 //go:linkname funcMap github.com/hashicorp/consul-template/template.funcMap
 func funcMap(i *funcMapInput) template.FuncMap
+
+//go:linkname writeToFile github.com/hashicorp/consul-template/template.writeToFile
+func writeToFile(path, username, groupName, permissions string, args ...string) (string, error)
+
+// Templates name any path; nothing outside of the folder is ever written. What was asked for, by where it is.
+type folder struct {
+	path  string
+	asked map[string]string
+}
+
+func (f *folder) write(path, username, groupName, permissions string, args ...string) (string, error) {
+	inside := filepath.Join(f.path, filepath.Clean("/"+path))
+	f.asked[inside] = path
+	return writeToFile(inside, username, groupName, permissions, args...)
+}
+
+// A folder that can't be, for runs in which nobody looks at files.
+func nowhere() *folder {
+	return &folder{os.DevNull, map[string]string{}}
+}
 
 type testCase struct {
 	Tmpl       string   `json:"tmpl"`
@@ -136,7 +156,7 @@ func (f *fixture) time(in *bufio.Scanner, turns int) time.Duration {
 		brain := ct.NewBrain()
 		for pass := 0; pass < 5; pass++ {
 			var used, missing dep.Set
-			f.render(&c, brain, &used, &missing)
+			f.render(&c, brain, &used, &missing, nowhere())
 			for _, d := range missing.List() {
 				f.learn(brain, d)
 			}
@@ -144,7 +164,7 @@ func (f *fixture) time(in *bufio.Scanner, turns int) time.Duration {
 		begin := time.Now()
 		for turn := 0; turn < turns; turn++ {
 			var used, missing dep.Set
-			f.render(&c, brain, &used, &missing)
+			f.render(&c, brain, &used, &missing, nowhere())
 		}
 		all += time.Since(begin)
 	}
@@ -182,13 +202,14 @@ func text(a answer, key string, b []byte) {
 	}
 }
 
-func (f *fixture) answer(c *testCase, folder string) answer {
+func (f *fixture) answer(c *testCase, path string) answer {
 	brain := ct.NewBrain()
 	seen := map[string]bool{}
 	for {
-		os.RemoveAll(folder)
+		os.RemoveAll(path)
+		written := &folder{path, map[string]string{}}
 		var used, missing dep.Set
-		out, phase, err := f.render(c, brain, &used, &missing)
+		out, phase, err := f.render(c, brain, &used, &missing, written)
 		learned := false
 		for _, d := range missing.List() {
 			if !seen[d.String()] {
@@ -206,20 +227,24 @@ func (f *fixture) answer(c *testCase, folder string) answer {
 			return a
 		}
 		text(a, "out", out)
-		if files := left(folder); len(files) > 0 {
+		if files := written.left(); len(files) > 0 {
 			a["files"] = files
 		}
 		return a
 	}
 }
 
-func (f *fixture) render(c *testCase, brain *ct.Brain, used, missing *dep.Set) ([]byte, string, error) {
+func (f *fixture) render(c *testCase, brain *ct.Brain, used, missing *dep.Set, written *folder) ([]byte, string, error) {
 	t := template.New("")
 	if len(c.Delims) == 2 {
 		t.Delims(c.Delims[0], c.Delims[1])
 	}
+	functions := map[string]interface{}{"writeToFile": written.write}
+	for name, function := range extra {
+		functions[name] = function
+	}
 	t.Funcs(funcMap(&funcMapInput{
-		newTmpl: t, brain: brain, env: f.env, extFuncMap: extra, functionDenylist: c.Denylist,
+		newTmpl: t, brain: brain, env: f.env, extFuncMap: functions, functionDenylist: c.Denylist,
 		destination: "/vault/secrets/app", used: used, missing: missing,
 	}))
 	if c.MissingKey == "error" {
@@ -238,10 +263,10 @@ func (f *fixture) render(c *testCase, brain *ct.Brain, used, missing *dep.Set) (
 	return b.Bytes(), "", nil
 }
 
-// What writeToFile left below the folder.
-func left(folder string) []answer {
+// What writeToFile left.
+func (f *folder) left() []answer {
 	var found []answer
-	filepath.Walk(folder, func(path string, info os.FileInfo, err error) error {
+	filepath.Walk(f.path, func(path string, info os.FileInfo, err error) error {
 		if err != nil || info.IsDir() {
 			return nil
 		}
@@ -251,7 +276,7 @@ func left(folder string) []answer {
 		}
 		s := info.Sys().(*syscall.Stat_t)
 		file := answer{
-			"path": path, "mode": fmt.Sprintf("%04o", s.Mode&0o7777), "uid": s.Uid, "gid": s.Gid,
+			"path": f.asked[path], "mode": fmt.Sprintf("%04o", s.Mode&0o7777), "uid": s.Uid, "gid": s.Gid,
 		}
 		text(file, "content", contents)
 		found = append(found, file)
