@@ -1,6 +1,6 @@
 //! What the user reads when something is wrong: what, where, what was expected, what to do next.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, io};
 
 use crate::origin::Origin;
 
@@ -91,6 +91,11 @@ pub fn list(what: &str, problems: &[Problem]) -> String {
         text.push_str(&format!("\n- {mark}{}", problem.to_string().replace('\n', "\n  ")));
     }
     text
+}
+
+/// The system's words, without Rust's `(os error 2)`.
+pub fn system_words(error: &io::Error) -> String {
+    error.to_string().split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// The chain of causes on one line, without saying anything twice.

@@ -29,7 +29,7 @@ use crate::{
     },
     listener::BindError,
     output,
-    problem::Problem,
+    problem::{Problem, system_words},
     process::{
         harden,
         pid_file::{PidFile, PidFileError},
@@ -221,7 +221,6 @@ fn text(spec: &TemplateSpec) -> Result<String, Problem> {
         TemplateSource::Inline(text) => Ok(text.to_string()),
         TemplateSource::Default { .. } | TemplateSource::Formatted { .. } => Ok(String::new()),
         TemplateSource::File(path) => read(path).map_err(|why| {
-            let why = why.split(" (os error").next().unwrap_or_default();
             let problem = Problem::error(format!("can't read the template file {}: {why}", path.display()));
             problem
                 .at(spec.origin.clone())
@@ -233,7 +232,7 @@ fn text(spec: &TemplateSpec) -> Result<String, Problem> {
 fn read(path: &Path) -> Result<String, String> {
     let file = open_regular(path)?;
     let mut text = Vec::new();
-    file.take(LARGEST_TEMPLATE + 1).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    file.take(LARGEST_TEMPLATE + 1).read_to_end(&mut text).map_err(|error| system_words(&error))?;
     if text.len() as u64 > LARGEST_TEMPLATE {
         return Err(format!("it is larger than {} MiB", LARGEST_TEMPLATE >> 20));
     }

@@ -17,6 +17,7 @@ use super::{hidden, programs::Answer};
 use crate::{
     clock::{Clock, zone::Zone},
     config::template::TemplateSpec,
+    problem::system_words,
     secrets::{
         request::{SecretRequest, Verb},
         snapshot::Snapshot,
@@ -38,11 +39,11 @@ const LARGEST_FILE: u64 = 16 << 20;
 pub(super) fn open_regular(path: &Path) -> Result<std::fs::File, String> {
     let mut options = std::fs::File::options();
     let file = options.read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
-    let file = file.map_err(|error| error.to_string())?;
+    let file = file.map_err(|error| system_words(&error))?;
     match file.metadata() {
         Ok(metadata) if metadata.is_file() => Ok(file),
         Ok(_) => Err("is not a regular file".into()),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(system_words(&error)),
     }
 }
 
@@ -100,15 +101,16 @@ impl<'a> SnapshotHost<'a> {
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
         if let Some(sandbox) = self.sandbox {
-            let real = path.canonicalize().map_err(|error| error.to_string())?;
-            let sandbox = sandbox.canonicalize().map_err(|error| format!("sandbox_path: {error}"))?;
+            let real = path.canonicalize().map_err(|error| system_words(&error))?;
+            let sandbox =
+                sandbox.canonicalize().map_err(|error| format!("sandbox_path: {}", system_words(&error)))?;
             if !real.starts_with(&sandbox) {
                 return Err("is outside of the template's sandbox_path".into());
             }
         }
         let file = open_regular(path)?;
         let mut bytes = Vec::new();
-        file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|error| system_words(&error))?;
         if bytes.len() as u64 > LARGEST_FILE {
             return Err(format!("is larger than {} MiB", LARGEST_FILE >> 20));
         }

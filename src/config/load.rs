@@ -8,7 +8,10 @@ use std::{
 };
 
 use super::{hcl, merge, raw::Raw, stanza};
-use crate::{origin::Origin, problem::Problem};
+use crate::{
+    origin::Origin,
+    problem::{Problem, system_words},
+};
 
 /// Reads every file, and every `.hcl` and `.json` file of every folder (by name, not deeper), and merges them in this
 /// order. Values that can't be read are in [`Raw::unreadable`].
@@ -99,7 +102,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 fn cannot_read(path: &Path, error: &io::Error) -> Problem {
     let problem =
-        Problem::error(format!("the configuration can't be read: {}", reason(error))).at(whole(path));
+        Problem::error(format!("the configuration can't be read: {}", system_words(error))).at(whole(path));
     match error.kind() {
         io::ErrorKind::NotFound => {
             problem.hint("check the path after -config, and that the volume is mounted")
@@ -109,12 +112,6 @@ fn cannot_read(path: &Path, error: &io::Error) -> Problem {
         }
         _ => problem,
     }
-}
-
-/// The system's words without Rust's `(os error 2)`.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn whole(path: &Path) -> Origin {

@@ -15,10 +15,10 @@ use crate::{
     problem::Problem,
 };
 
-/// Reads the annotations file and the files named with `-config`, and makes the configuration as [`resolve`] does.
+/// Reads the annotations file and the files named with `-config`, and makes the configuration as [`resolve()`] does.
 ///
 /// # Errors
-/// As [`resolve`], and whatever can't be read.
+/// As [`resolve()`], and whatever can't be read.
 pub fn load(
     annotations: &Path,
     files: &[PathBuf],
@@ -64,7 +64,7 @@ pub fn resolve(
     draft(annotations, files, flags, environment).map(Draft::usable).transpose()
 }
 
-/// As [`resolve`], as far as it goes.
+/// As [`resolve()`], as far as it goes.
 pub fn draft(annotations: &Annotations, files: Raw, flags: Raw, environment: &Environment) -> Option<Draft> {
     make(annotations, files, flags, environment, Source::Whole)
 }

@@ -59,8 +59,18 @@ impl Fixture {
     pub fn parse(text: &str, file: &Path, kv2: &[String]) -> Result<Self, Problem> {
         let path: Arc<Path> = file.into();
         let documents = yaml::read(text).map_err(|error| {
-            let at = Origin::File { path: path.clone(), line: error.line, column: error.column };
-            Problem::error(error.what).at(at)
+            let at = |line, column| Origin::File { path: path.clone(), line, column };
+            // Of JSON that never ends the YAML reader names the beginning.
+            match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+                Err(json) if text.trim_start().starts_with('{') && json.is_eof() => {
+                    let place =
+                        [json.line(), json.column()].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+                    Problem::error("the text ends too early")
+                        .at(at(place[0], place[1]))
+                        .expected("`}`, `]` or `\"`")
+                }
+                _ => Problem::error(error.what).at(at(error.line, error.column)),
+            }
         })?;
         let mut fixture = Self { file: file.display().to_string(), ..Self::default() };
         let mut simple = Vec::new();

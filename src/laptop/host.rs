@@ -14,6 +14,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::answers::Answers;
 use crate::{
     clock::Clock,
+    problem::system_words,
     secrets::request::SecretRequest,
     template::{
         fixture::Programs,
@@ -52,9 +53,10 @@ pub struct LaptopHost<'a> {
 
 impl LaptopHost<'_> {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
-        let reason = |error: std::io::Error| error.to_string();
+        let reason = |error: std::io::Error| system_words(&error);
         if let Some(sandbox) = self.sandbox {
-            let sandbox = sandbox.canonicalize().map_err(|error| format!("sandbox_path: {error}"))?;
+            let sandbox =
+                sandbox.canonicalize().map_err(|error| format!("sandbox_path: {}", system_words(&error)))?;
             if !path.canonicalize().map_err(reason)?.starts_with(&sandbox) {
                 return Err("is outside of the template's sandbox_path".into());
             }

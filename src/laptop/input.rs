@@ -22,7 +22,7 @@ use crate::{
         template::{Dialect, Format, TemplateSpec},
     },
     origin::Origin,
-    problem::{Problem, Severity},
+    problem::{Problem, Severity, system_words},
 };
 
 /// Largest file that is read.
@@ -161,7 +161,19 @@ pub fn read(given: &[Given], how: How<'_>) -> Inputs {
         }
         inputs.units.insert(at, config(&paths, how));
     }
+    if how.purpose == Purpose::Render {
+        inputs.units.iter_mut().for_each(without_templates);
+    }
     inputs
+}
+
+/// Nothing on the screen would look like success.
+fn without_templates(unit: &mut Unit) {
+    if !unit.is_broken() && unit.config.as_ref().is_some_and(|config| config.templates.is_empty()) {
+        let problem = Problem::error(format!("there is nothing to render: {} has no template", unit.name));
+        unit.problems
+            .push(problem.expected("a `template { … }` stanza, or an annotation agent-inject-secret-NAME"));
+    }
 }
 
 pub(super) fn whole(path: &Path) -> Origin {
@@ -192,9 +204,7 @@ pub fn text(path: &Path) -> Result<String, String> {
     } else {
         std::fs::File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
     };
-    let reason =
-        |error: std::io::Error| error.to_string().split(" (os error").next().unwrap_or_default().to_owned();
-    read.map_err(reason)?;
+    read.map_err(|error| system_words(&error))?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(format!("it is larger than {} MiB", MOST_BYTES >> 20));
     }

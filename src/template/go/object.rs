@@ -12,6 +12,9 @@ use crate::vault::value::Text;
 /// Writes a part of a value.
 pub type Show = fn(&Object) -> Result<Text, FuncError>;
 
+/// Names and values of fields.
+pub type Hidden = Vec<(&'static str, Value)>;
+
 /// What is known about a struct type without a value of it.
 pub struct StructType {
     /// Name with its package, as Go prints it: `dependency.Secret`.
@@ -25,7 +28,7 @@ pub struct StructType {
     /// What `%v` shows between the braces, for types whose fields templates can't see.
     pub inside: Option<Show>,
     /// Fields that templates can't see, as far as printing shows them when no method says how.
-    pub hidden: Option<fn(&Object) -> Vec<(&'static str, Value)>>,
+    pub hidden: Option<fn(&Object) -> Hidden>,
     /// The `GoString` method that `%#v` uses, for types that have one.
     pub syntax: Option<fn(&Object) -> Text>,
 }

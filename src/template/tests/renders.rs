@@ -67,6 +67,18 @@ fn effects_come_once_from_the_last_pass_in_the_order_of_the_calls() {
 }
 
 #[test]
+fn a_file_holds_what_the_template_wrote_to_it_before() {
+    let write = |text: &str, more: &str| {
+        format!("{{{{ \"{text}\" | writeToFile \"/c/a\" \"\" \"\" \"600\" {more} }}}}")
+    };
+    let read = "[{{ file \"/c/a\" }}]";
+    let text =
+        [read, &write("x", "\"append\""), read, &write("y", ""), &write("z", "\"append,newline\""), read]
+            .concat();
+    assert_eq!(&**render(&spec(), &text).unwrap().bytes, b"[][x][yz\n]");
+}
+
+#[test]
 fn a_write_and_a_certificate_are_requests_with_their_arguments() {
     let text = "{{ with secret \"auth/token/create\" \"policies=p1\" \"ttl = 1h\" }}{{ .Auth.ClientToken }}{{ end }}\
                 {{ with pkiCert \"pki/issue/web\" \"common_name=a\" }}{{ .Data.Cert }}{{ .CaChainContains \"B\" }}{{ end }}";

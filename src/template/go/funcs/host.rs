@@ -243,7 +243,29 @@ fn file(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     {
         return Err(FuncError::new(format!("'{path}' is outside of sandbox")));
     }
-    ctx.host.file(path).map(Value::String).map_err(FuncError::new)
+    match written(ctx, Path::new(path)) {
+        Some(contents) => {
+            ctx.charge(contents.len())?;
+            Ok(Value::text(contents.to_vec()))
+        }
+        None => ctx.host.file(path).map(Value::String).map_err(FuncError::new),
+    }
+}
+
+/// What a file will hold after all that this pass has written to it so far: templates read what they wrote before.
+fn written(ctx: &mut Ctx<'_>, path: &Path) -> Option<Zeroizing<Vec<u8>>> {
+    let last = ctx.effects.iter().rposition(|effect| effect.path == path && !effect.append);
+    let from = last.or_else(|| ctx.effects.iter().position(|effect| effect.path == path))?;
+    let mut contents = Zeroizing::new(Vec::new());
+    if ctx.effects[from].append {
+        // What can't be read isn't there yet.
+        let old = path.to_str().and_then(|path| ctx.host.file(path).ok());
+        contents.extend_from_slice(old.as_ref().map_or(&[], |old| old.as_bytes()));
+    }
+    for effect in ctx.effects[from..].iter().filter(|effect| effect.path == path) {
+        contents.extend_from_slice(&effect.contents);
+    }
+    Some(contents)
 }
 
 /// Whether a path stays below a folder, by its text alone.

@@ -46,9 +46,13 @@ fn dump(value: &Value, depth: usize, of: String, out: &mut Vec<u8>) -> Result<()
         return Err(FuncError::new("the value nests too deeply to be shown"));
     }
     meter::visit(value, out.len())?;
+    if matches!(value, Value::NilPointer(_)) {
+        out.extend_from_slice(format!("({of})(<nil>)").as_bytes());
+        return Ok(());
+    }
     out.extend_from_slice(format!("({of}) ").as_bytes());
     match value {
-        Value::Nil | Value::NilPointer(_) => out.extend_from_slice(b"<nil>"),
+        Value::Nil => out.extend_from_slice(b"<nil>"),
         Value::Number(text) => {
             let text = text.as_bytes();
             out.extend_from_slice(format!("(len={}) ", text.len()).as_bytes());

@@ -12,7 +12,7 @@ use crate::template::go::{
         time_parse,
     },
     kind::Type,
-    object::{Object, StructType},
+    object::{Hidden, Object, StructType},
     quote,
     value::Value,
 };
@@ -92,7 +92,7 @@ static LOCATION: StructType = StructType {
 };
 
 /// What Go's verbs for numbers show of a time: nanoseconds, and seconds since year 1.
-fn hidden(object: &Object) -> Vec<(&'static str, Value)> {
+fn hidden(object: &Object) -> Hidden {
     let (unix, nanos) = object.state::<Time>().map(|time| (time.unix, time.nanos)).unwrap_or_default();
     let since_year_1 = unix.saturating_add(62_135_596_800);
     vec![

@@ -6,7 +6,7 @@ use super::{Args, Func, FuncError};
 use crate::template::go::{
     format::version::{Constraints, Version, VersionError},
     kind::Type,
-    object::{Object, StructType},
+    object::{Hidden, Object, StructType},
     value::Value,
 };
 
@@ -53,7 +53,7 @@ static VERSION: StructType = StructType {
 };
 
 /// What `%#v` shows of a version.
-fn hidden(object: &Object) -> Vec<(&'static str, Value)> {
+fn hidden(object: &Object) -> Hidden {
     let Some(Version { parts, original }) = object.state::<Version>() else { return Vec::new() };
     vec![
         ("major", Value::Uint64(parts.major)),
