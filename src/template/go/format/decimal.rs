@@ -31,6 +31,11 @@ impl Decimal {
         format!("{}e-{}", self.digits, self.scale).parse().unwrap_or(f64::NAN)
     }
 
+    /// The length of its digits in words of the machine.
+    pub fn words(&self) -> u64 {
+        self.digits.bits() / 64
+    }
+
     /// Both numbers' digits at one scale.
     fn aligned(&self, other: &Self) -> (BigInt, BigInt, u32) {
         let scale = self.scale.max(other.scale);

@@ -21,8 +21,12 @@ const ANY: &[Type] = &[Type::Any];
 const TWO: &[Type] = &[Type::Any, Type::Any];
 const MORE: &[Type] = &[Type::Any, Type::Any];
 
-/// What decimal arithmetic counts for among the steps of a render.
-const DECIMAL_STEPS: u64 = 2;
+/// What an operation with decimals counts for among the steps of a render.
+const DECIMAL_STEPS: u64 = 4;
+/// How much of a long number an operation goes through in a step.
+const WORDS_PER_STEP: u64 = 16;
+/// The same for the number's way back to a float.
+const SQUARE_WORDS_PER_STEP: u64 = 100;
 
 pub(super) const FUNCS: &[Func] = &[
     Func::new("sprig_int", ANY, Type::Int, "a whole number from anything", |_, args| {
@@ -67,22 +71,18 @@ pub(super) const FUNCS: &[Func] = &[
         |_, args| quotient(&args, i64::wrapping_rem),
     ),
     Func::new("sprig_add1f", ANY, Type::Float64, "one more, as decimals", |ctx, args| {
-        ctx.labour(DECIMAL_STEPS)?;
-        decimals(to_float(args.get(0)), &[Value::Int(1)], |a, b| Ok(a.plus(b)))
+        decimals(ctx, to_float(args.get(0)), &[Value::Int(1)], |a, b| Ok(a.plus(b)))
     }),
     Func::new("sprig_addf", ANY, Type::Float64, "the sum of decimals", |ctx, args| {
-        ctx.labour(DECIMAL_STEPS)?;
-        decimals(0.0, args.rest(0), |a, b| Ok(a.plus(b)))
+        decimals(ctx, 0.0, args.rest(0), |a, b| Ok(a.plus(b)))
     })
     .variadic(),
     Func::new("sprig_subf", MORE, Type::Float64, "the first minus the others, as decimals", |ctx, args| {
-        ctx.labour(DECIMAL_STEPS)?;
-        decimals(to_float(args.get(0)), args.rest(1), |a, b| Ok(a.minus(b)))
+        decimals(ctx, to_float(args.get(0)), args.rest(1), |a, b| Ok(a.minus(b)))
     })
     .variadic(),
     Func::new("sprig_mulf", MORE, Type::Float64, "the product of decimals", |ctx, args| {
-        ctx.labour(DECIMAL_STEPS)?;
-        decimals(to_float(args.get(0)), args.rest(1), |a, b| Ok(a.times(b)))
+        decimals(ctx, to_float(args.get(0)), args.rest(1), |a, b| Ok(a.times(b)))
     })
     .variadic(),
     Func::new(
@@ -91,8 +91,7 @@ pub(super) const FUNCS: &[Func] = &[
         Type::Float64,
         "the first divided by the others, as decimals",
         |ctx, args| {
-            ctx.labour(DECIMAL_STEPS)?;
-            decimals(to_float(args.get(0)), args.rest(1), |a, b| {
+            decimals(ctx, to_float(args.get(0)), args.rest(1), |a, b| {
                 a.divided_by(b).ok_or_else(|| FuncError::new("decimal division by 0"))
             })
         },
@@ -172,6 +171,7 @@ fn quotient(args: &Args, operation: fn(i64, i64) -> i64) -> Result<Value, FuncEr
 }
 
 fn decimals(
+    ctx: &mut Ctx<'_>,
     first: f64,
     rest: &[Value],
     operation: impl Fn(&Decimal, &Decimal) -> Result<Decimal, FuncError>,
@@ -182,8 +182,11 @@ fn decimals(
     };
     let mut result = decimal(first)?;
     for value in rest {
+        ctx.labour(DECIMAL_STEPS + result.words() / WORDS_PER_STEP)?;
         result = operation(&result, &decimal(to_float(value))?)?;
     }
+    // Digits are written one by one, each at the cost of the whole number.
+    ctx.labour(result.words().pow(2) / SQUARE_WORDS_PER_STEP)?;
     // A decimal has no negative zero.
     Ok(Value::Float(result.to_float() + 0.0))
 }
