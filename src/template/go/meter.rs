@@ -46,6 +46,14 @@ impl Drop for Meter {
 pub fn visit(value: &Value, written: usize) -> Result<(), FuncError> {
     let bytes = value.as_text().map_or(0, |text| text.as_bytes().len());
     fits(written.saturating_add(bytes))?;
+    read(bytes)
+}
+
+/// Counts a part that takes so many bytes to be read or worked out.
+///
+/// # Errors
+/// The limit is reached.
+pub fn read(bytes: usize) -> Result<(), FuncError> {
     let Some(before) = VISITS.get() else { return Ok(()) };
     let visits = before.saturating_add(1 + (bytes / BYTES_PER_VISIT) as u64);
     VISITS.set(Some(visits));

@@ -80,7 +80,11 @@ impl Printer {
             }
             Value::Uint64(number) if int_verb(verb) => self.int(*number, false, true, verb, flags),
             Value::Uint8(number) if int_verb(verb) => self.int(u64::from(*number), false, true, verb, flags),
-            Value::Float(number) if "vbgGxXfFeE".contains(verb) => self.float(*number, verb, flags),
+            Value::Float(number) if "vbgGxXfFeE".contains(verb) => {
+                // Digits are worked out even where they are not shown in the end.
+                meter::read(flags.precision.unwrap_or(0))?;
+                self.float(*number, verb, flags);
+            }
             Value::Complex(real, imaginary) if "vbgGxXfFeE".contains(verb) => {
                 self.raw(b"(");
                 self.float(*real, verb, flags);

@@ -310,7 +310,7 @@ impl Value {
     pub fn weight(&self) -> usize {
         match self {
             Self::Number(text) | Self::String(text) => text.as_bytes().len() + 48,
-            Self::List(list) => list.len() * size_of::<Self>() + 48,
+            Self::List(list) => list.len() * size_of::<Self>() + 112,
             // Tree nodes have room for eleven entries and are half full at least.
             Self::Map(map) => (map.len() / 6 + 1) * 22 * size_of::<Self>() + 64,
             _ => 0,

@@ -117,13 +117,16 @@ pub(super) fn from_json(json: &Json) -> Value {
     }
 }
 
+/// About how many bytes a text takes besides its own: the least block of memory, and what points to it.
+pub(super) const SHORT_TEXT: usize = 64;
+
 /// About how many bytes a value takes.
 pub(super) fn weight(json: &Json) -> usize {
     match json {
-        Json::Null | Json::Bool(_) | Json::Number(_) => 24,
-        Json::String(text) => 24 + text.len(),
-        Json::Array(items) => 24 + items.iter().map(weight).sum::<usize>(),
-        Json::Object(map) => 24 + map.iter().map(|(key, item)| 32 + key.len() + weight(item)).sum::<usize>(),
+        Json::Null | Json::Bool(_) | Json::Number(_) => 32,
+        Json::String(text) => SHORT_TEXT + text.len(),
+        Json::Array(items) => 32 + items.iter().map(weight).sum::<usize>(),
+        Json::Object(map) => 32 + map.iter().map(|(key, item)| 64 + key.len() + weight(item)).sum::<usize>(),
     }
 }
 

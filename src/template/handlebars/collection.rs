@@ -54,7 +54,7 @@ pub(super) const FUNCS: &[Def] = &[
     Def::new("list", "VALUE …", (0, MANY), |_, args| Ok(Some(args.all().cloned().collect()))),
     Def::new("range", "COUNT", (1, 1), |pass, args| {
         let count = args.count(0)?;
-        pass.charge(count.saturating_mul(24))?;
+        pass.charge(count.saturating_mul(32))?;
         Ok(Some((0..count).map(Json::from).collect()))
     }),
 ];

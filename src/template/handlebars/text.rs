@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{
-    border::encode,
+    border::{SHORT_TEXT, encode},
     call::{Args, Def, MANY, Outcome, text_json},
     pass::Pass,
 };
@@ -21,11 +21,13 @@ pub(super) const FUNCS: &[Def] = &[
         text_json(text.strip_suffix(&suffix).unwrap_or(&text))
     }),
     Def::new("replace", "TEXT FROM TO", (3, 3), replace),
-    Def::new("split", "TEXT SEPARATOR", (2, 2), |_, args| {
+    Def::new("split", "TEXT SEPARATOR", (2, 2), |pass, args| {
         let (text, separator) = (args.text(0)?, args.text(1)?);
         if separator.is_empty() {
             return Err(args.wrong(1, "a text that is not empty"));
         }
+        // Before it is there: a long text has many parts.
+        pass.charge(text.matches(&separator).count().saturating_mul(SHORT_TEXT))?;
         Ok(Some(text.split(&separator).map(|part| Json::String(encode(part))).collect()))
     }),
     Def::new("join", "LIST SEPARATOR", (2, 2), join),

@@ -56,7 +56,10 @@ fn work_that_grows_faster_than_its_result_is_bounded() {
         "{{ $t := sprig_repeat 10000000 \"a\" }}{{ range 100000 }}{{ $x := sha256Hex $t }}{{ end }}",
         "{{ range 1000000 }}{{ $x := sprig_genPrivateKey \"ecdsa\" }}{{ end }}",
         "{{ range 1000000 }}{{ $x := sprig_genCA \"a\" 365 }}{{ end }}",
+        "{{ $t := sprig_repeat 1000000 \"a,\" }}{{ range 1000000 }}{{ $x := splitToMap \",\" \"a\" $t }}{{ end }}",
+        "{{ $t := sprig_repeat 1000000 \"a,\" }}{{ range 1000000 }}{{ $x := sprig_shuffle $t }}{{ end }}",
         // Numbers of any length.
+        "{{ range 1000000 }}{{ $x := printf \"%.60000g\" 1.1 }}{{ end }}",
         "{{ range 1000000 }}{{ $x := sprig_mulf 1e-300 1e-300 1e-300 }}{{ end }}",
         &format!("{{{{ sprig_mulf 1 {} }}}}", "1.23456789012345e-300 ".repeat(60_000)),
         &format!("{{{{ sprig_divf 1 {} }}}}", "1.23456789012345e-300 ".repeat(60_000)),

@@ -295,6 +295,8 @@ fn parts(ctx: &mut Ctx<'_>, parts: Vec<&[u8]>) -> Result<Value, FuncError> {
 
 fn shuffle(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     let mut letters = bytes::chars(args.bytes(0));
+    // Each takes a number from the system.
+    ctx.labour(letters.len() as u64)?;
     for last in (1..letters.len()).rev() {
         let limit = u64::try_from(last + 1).unwrap_or(u64::MAX);
         let other = usize::try_from(super::sprig_math::random_below(ctx, limit)?).unwrap_or(0);

@@ -123,13 +123,18 @@ pub(super) fn join_texts(ctx: &mut Ctx<'_>, separator: &[u8], texts: &[&[u8]]) -
     Ok(Value::text(texts.join(separator)))
 }
 
-fn split_to_map(_: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
+/// Entries that are put into a map in the time of one step.
+const ENTRIES_PER_STEP: usize = 2;
+
+fn split_to_map(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     let mut entries = std::collections::BTreeMap::new();
     let text = bytes::trim_space(args.bytes(2));
     if text.is_empty() {
         return Ok(Value::Map(Map::new(&Type::String, &Type::String, entries)));
     }
-    for item in bytes::split(text, args.bytes(0), None) {
+    let items = bytes::split(text, args.bytes(0), None);
+    ctx.labour((items.len() / ENTRIES_PER_STEP) as u64)?;
+    for item in items {
         if let Some(at) = bytes::find(item, args.bytes(1)) {
             let value = item[at + args.bytes(1).len()..].to_vec();
             entries.insert(Key::String(item[..at].to_vec().into()), Value::text(value));
