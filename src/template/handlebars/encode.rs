@@ -26,13 +26,18 @@ pub(super) const FUNCS: &[Def] = &[
     Def::new("pem", "VALUE", (1, 1), |_, args| formatted(args, Format::Pem)),
     Def::new("parseJson", "TEXT", (1, 1), |_, args| {
         let text = args.text(0)?;
-        let value =
-            Value::from_json(&text).map_err(|error| Refusal::function(error.to_string()).at("parseJson"))?;
+        let value = Value::from_json(&text).map_err(|error| {
+            let refusal = Refusal::function(error.to_string()).at("parseJson");
+            refusal.hint("the key holds other text; without parseJson it is printed as it is")
+        })?;
         Ok(Some(to_json(&value)))
     }),
     Def::new("base64", "TEXT", (1, 1), |_, args| text_json(&STANDARD.encode(args.text(0)?))),
     Def::new("base64decode", "TEXT", (1, 1), |_, args| {
-        let broken = || Refusal::function("the text is not base64").at("base64decode");
+        let broken = || {
+            let refusal = Refusal::function("the text is not base64").at("base64decode");
+            refusal.hint("the key holds other text; without base64decode it is printed as it is")
+        };
         let bytes = STANDARD.decode(args.text(0)?.trim()).map_err(|_| broken())?;
         let text = String::from_utf8(bytes).map_err(|_| {
             let refusal = Refusal::function("what is in the base64 is not UTF-8 text").at("base64decode");

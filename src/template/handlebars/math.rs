@@ -16,8 +16,9 @@ pub(super) const FUNCS: &[Def] = &[
     Def::new("mul", "A B …", (2, MANY), |_, args| folded(args, i128::checked_mul, |a, b| a * b)),
     Def::new("div", "A B", (2, 2), divided),
     Def::new("mod", "A B", (2, 2), |_, args| match (number(args, 0)?, number(args, 1)?) {
-        (Number::Whole(a), Number::Whole(b)) if b != 0 => whole(a.checked_rem_euclid(b)),
-        _ => Err(args.wrong(1, "a whole number that is not 0")),
+        (_, b) if b.float() == 0.0 => Err(by_zero()),
+        (Number::Whole(a), Number::Whole(b)) => whole(a.checked_rem_euclid(b)),
+        _ => Err(args.wrong(1, "a whole number")),
     }),
     Def::new("min", "A B …", (1, MANY), |_, args| extreme(args, Ordering::Less)),
     Def::new("max", "A B …", (1, MANY), |_, args| extreme(args, Ordering::Greater)),
@@ -109,10 +110,14 @@ fn folded(
     }
 }
 
+fn by_zero() -> Refusal {
+    Refusal::function("division by zero").hint("ask before: {{#if B}}{{div A B}}{{/if}}")
+}
+
 fn divided(_: &super::pass::Pass<'_>, args: &Args<'_, '_>) -> Outcome {
     match (number(args, 0)?, number(args, 1)?) {
         (Number::Whole(a), Number::Whole(b)) if b != 0 && a % b == 0 => whole(a.checked_div(b)),
-        (_, b) if b.float() == 0.0 => Err(args.wrong(1, "a number that is not 0")),
+        (_, b) if b.float() == 0.0 => Err(by_zero()),
         (a, b) => float(a.float() / b.float()),
     }
 }

@@ -65,7 +65,8 @@ impl Set {
                 )));
             }
             let partial = load(&name).map_err(|why| {
-                failed(Refusal::new(Cause::Other, format!("the partial {name} can't be read: {why}")))
+                let refusal = Refusal::new(Cause::Other, format!("the partial {name} can't be read: {why}"));
+                failed(refusal.hint("partials are the files NAME.hbs of the folder that partials_path names"))
             })?;
             let origin = Origin::File { path: partial.path, line: 0, column: 0 };
             let source = Source::read(&partial.text, (origin, true), Some(name.clone()), denied)?;

@@ -12,7 +12,9 @@ pub(super) fn explain(text: &str, error: &TemplateError) -> (Refusal, Place) {
     match error.reason() {
         TemplateErrorReason::MismatchingClosedHelper(open, close)
         | TemplateErrorReason::MismatchingClosedDecorator(open, close) => {
-            (syntax(format!("{{{{#{open}}}}} is open here, but {{{{/{close}}}}} closes")).at(close), place)
+            let refusal =
+                syntax(format!("{{{{#{open}}}}} is open here, but {{{{/{close}}}}} closes")).at(close);
+            (refusal.hint(format!("close the inner block first: {{{{/{open}}}}}")), place)
         }
         TemplateErrorReason::InvalidParam(written) => {
             // The library says what, and not where.

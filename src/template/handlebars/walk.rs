@@ -201,7 +201,11 @@ pub(super) fn mistake(template: &Template, denied: &dyn Fn(&str) -> bool) -> Opt
                 syntax("partials with a body ({{#> …}}) are not supported")
                     .hint("give the partial what it needs by name: {{> NAME key=value}}"),
             ),
-            Seen::Other(form) => Some(syntax(&format!("{form} is not supported"))),
+            Seen::Other(form) => {
+                Some(syntax(&format!("{form} is not supported")).hint(
+                    "values and blocks do all; only {{#*inline \"NAME\"}}…{{/inline}} defines something",
+                ))
+            }
             Seen::Path(path) if ups(path) > MAX_UPS => {
                 Some(Refusal::new(Cause::Limit, "a path leads up by more than 100 levels"))
             }

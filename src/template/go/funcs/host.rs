@@ -105,8 +105,10 @@ fn pairs(args: &Args) -> Result<Params, FuncError> {
 
 fn path_error(error: PathError, verb: &str) -> FuncError {
     match error {
-        PathError::Empty => FuncError::new(format!("vault.{verb}: invalid format: \"\"")),
-        other => FuncError::new(format!("vault.{verb}: {other}")),
+        PathError::Empty => FuncError::new(format!("vault.{verb}: invalid format: \"\""))
+            .hint("a path is a mount and a name, for instance \"secret/data/app\""),
+        other => FuncError::new(format!("vault.{verb}: {other}"))
+            .hint("a path is sent as it stands: a mount and a name, without `..` and line breaks"),
     }
 }
 
