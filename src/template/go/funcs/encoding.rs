@@ -32,9 +32,10 @@ pub(super) const FUNCS: &[Func] = &[
         Ok(Value::text(base::encode64(args.bytes(0), Alphabet::Url)))
     }),
     Func::new("md5sum", TEXT, Type::String, "MD5 in hexadecimal", |ctx, args| {
-        // Half as fast as the others.
-        ctx.digest(args.bytes(0))?;
-        ctx.digest(args.bytes(0))?;
+        // A third as fast as the others.
+        for _ in 0..3 {
+            ctx.digest(args.bytes(0))?;
+        }
         Ok(Value::text(digest::hex(&digest::md5(args.bytes(0)))))
     }),
     Func::new("sha256Hex", TEXT, Type::String, "SHA-256 in hexadecimal", |ctx, args| {
