@@ -82,9 +82,11 @@ impl Engine {
     }
 
     fn run(&self, input: String) -> Vec<Map<String, Value>> {
+        // Its own, as comparisons run side by side.
+        let written = TempDir::new_in(self.folder.path()).expect("a folder");
         let mut child = Command::new(&self.binary)
             .arg(self.folder.path().join("fixture.json"))
-            .arg(self.folder.path().join("written"))
+            .arg(written.path().join("disk"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

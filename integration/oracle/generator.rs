@@ -5,7 +5,7 @@ mod dice;
 #[path = "generator/expression.rs"]
 mod expression;
 #[path = "generator/functions.rs"]
-mod functions;
+pub(crate) mod functions;
 #[path = "generator/leaves.rs"]
 mod leaves;
 #[path = "generator/mutation.rs"]

@@ -16,6 +16,7 @@
 mod answer;
 #[expect(dead_code, reason = "times are taken elsewhere")]
 mod engine;
+mod forms;
 mod generator;
 
 use std::{
@@ -23,6 +24,7 @@ use std::{
     env,
     fmt::Write,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
@@ -102,16 +104,27 @@ fn random_templates_end_without_a_panic() {
 
 #[test]
 fn random_templates_have_the_answers_of_the_real_engine() {
-    let engine = match engine::Engine::build(FIXTURE) {
+    compare("random templates", &cases(1_000));
+}
+
+#[test]
+fn functions_have_the_answers_of_the_real_engine_in_all_their_forms() {
+    compare("forms of functions", &forms::cases());
+}
+
+/// Both engines answer all cases; every difference is shown.
+fn compare(what: &str, cases: &[Case]) {
+    static ENGINE: LazyLock<Result<engine::Engine, String>> =
+        LazyLock::new(|| engine::Engine::build(FIXTURE));
+    let engine = match &*ENGINE {
         Ok(engine) => engine,
         Err(why) => {
-            engine::say(&format!("skipped: comparison of random templates with the real engine: {why}"));
+            engine::say(&format!("skipped: comparison of {what} with the real engine: {why}"));
             return;
         }
     };
     let fixture = Fixture::parse(FIXTURE).expect("the fixture");
-    let cases = cases(1_000);
-    let theirs = engine.answers(&cases);
+    let theirs = engine.answers(cases);
     let (mut compared, mut unstable, mut limited, mut slowest) = (0, 0, 0, (Duration::ZERO, None));
     let mut wrong = Vec::new();
     for (case, theirs) in cases.iter().zip(theirs) {
@@ -150,7 +163,7 @@ fn random_templates_have_the_answers_of_the_real_engine() {
             .expect("ORACLE_WRONG can be written");
     }
     engine::say(&format!(
-        "random templates: {compared} compared, {} differ, {unstable} without one answer, {limited} beyond our limits, slowest {slowest:?}",
+        "{what}: {compared} compared, {} differ, {unstable} without one answer, {limited} beyond our limits, slowest {slowest:?}",
         wrong.len()
     ));
     assert!(wrong.is_empty(), "{} of {compared} differ\n{text}", wrong.len());

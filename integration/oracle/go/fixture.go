@@ -18,6 +18,7 @@ type fixture struct {
 	secrets map[string]json.RawMessage
 	pki     map[string]json.RawMessage
 	files   map[string]string
+	disk    disk
 }
 
 // Functions of the corpus that no agent has.

@@ -1,7 +1,7 @@
 // Answers template cases with the real engine: text/template, Sprig and consul-template as they are.
 //
 // JSON lines on standard input, the same lines with their answer on standard output; FIXTURE is the first argument,
-// a folder for what writeToFile writes, wherever it is asked to, the second. The format is that of integration/corpus/templates.
+// a folder for what writeToFile writes the second. The format is that of integration/corpus/templates.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -52,26 +53,6 @@ type funcMapInput struct {
 
 //go:linkname funcMap github.com/hashicorp/consul-template/template.funcMap
 func funcMap(i *funcMapInput) template.FuncMap
-
-//go:linkname writeToFile github.com/hashicorp/consul-template/template.writeToFile
-func writeToFile(path, username, groupName, permissions string, args ...string) (string, error)
-
-// Templates name any path; nothing outside of the folder is ever written. What was asked for, by where it is.
-type folder struct {
-	path  string
-	asked map[string]string
-}
-
-func (f *folder) write(path, username, groupName, permissions string, args ...string) (string, error) {
-	inside := filepath.Join(f.path, filepath.Clean("/"+path))
-	f.asked[inside] = path
-	return writeToFile(inside, username, groupName, permissions, args...)
-}
-
-// A folder that can't be, for runs in which nobody looks at files.
-func nowhere() *folder {
-	return &folder{os.DevNull, map[string]string{}}
-}
 
 type testCase struct {
 	Tmpl       string   `json:"tmpl"`
@@ -156,7 +137,7 @@ func (f *fixture) time(in *bufio.Scanner, turns int) time.Duration {
 		brain := ct.NewBrain()
 		for pass := 0; pass < 5; pass++ {
 			var used, missing dep.Set
-			f.render(&c, brain, &used, &missing, nowhere())
+			f.render(&c, brain, &used, &missing)
 			for _, d := range missing.List() {
 				f.learn(brain, d)
 			}
@@ -164,7 +145,7 @@ func (f *fixture) time(in *bufio.Scanner, turns int) time.Duration {
 		begin := time.Now()
 		for turn := 0; turn < turns; turn++ {
 			var used, missing dep.Set
-			f.render(&c, brain, &used, &missing, nowhere())
+			f.render(&c, brain, &used, &missing)
 		}
 		all += time.Since(begin)
 	}
@@ -202,14 +183,14 @@ func text(a answer, key string, b []byte) {
 	}
 }
 
-func (f *fixture) answer(c *testCase, path string) answer {
+func (f *fixture) answer(c *testCase, folder string) answer {
 	brain := ct.NewBrain()
 	seen := map[string]bool{}
 	for {
-		os.RemoveAll(path)
-		written := &folder{path, map[string]string{}}
+		os.RemoveAll(folder)
+		f.disk = disk{folder: folder, paths: map[string]string{}}
 		var used, missing dep.Set
-		out, phase, err := f.render(c, brain, &used, &missing, written)
+		out, phase, err := f.render(c, brain, &used, &missing)
 		learned := false
 		for _, d := range missing.List() {
 			if !seen[d.String()] {
@@ -227,26 +208,26 @@ func (f *fixture) answer(c *testCase, path string) answer {
 			return a
 		}
 		text(a, "out", out)
-		if files := written.left(); len(files) > 0 {
+		if files := f.disk.left(); len(files) > 0 {
 			a["files"] = files
 		}
 		return a
 	}
 }
 
-func (f *fixture) render(c *testCase, brain *ct.Brain, used, missing *dep.Set, written *folder) ([]byte, string, error) {
+func (f *fixture) render(c *testCase, brain *ct.Brain, used, missing *dep.Set) ([]byte, string, error) {
 	t := template.New("")
 	if len(c.Delims) == 2 {
 		t.Delims(c.Delims[0], c.Delims[1])
 	}
-	functions := map[string]interface{}{"writeToFile": written.write}
-	for name, function := range extra {
-		functions[name] = function
-	}
-	t.Funcs(funcMap(&funcMapInput{
-		newTmpl: t, brain: brain, env: f.env, extFuncMap: functions, functionDenylist: c.Denylist,
+	functions := funcMap(&funcMapInput{
+		newTmpl: t, brain: brain, env: f.env, extFuncMap: extra, functionDenylist: c.Denylist,
 		destination: "/vault/secrets/app", used: used, missing: missing,
-	}))
+	})
+	if write, ok := functions["writeToFile"].(writer); ok {
+		functions["writeToFile"] = f.disk.instead(write)
+	}
+	t.Funcs(functions)
 	if c.MissingKey == "error" {
 		t.Option("missingkey=error")
 	} else {
@@ -263,25 +244,46 @@ func (f *fixture) render(c *testCase, brain *ct.Brain, used, missing *dep.Set, w
 	return b.Bytes(), "", nil
 }
 
-// What writeToFile left.
-func (f *folder) left() []answer {
-	var found []answer
-	filepath.Walk(f.path, func(path string, info os.FileInfo, err error) error {
-		if err != nil || info.IsDir() {
-			return nil
-		}
-		contents, err := os.ReadFile(path)
+type writer = func(path, user, group, permissions string, args ...string) (string, error)
+
+// A folder that writeToFile takes for the whole disk, and the paths that templates gave to its files.
+type disk struct {
+	folder string
+	paths  map[string]string
+}
+
+// instead writes below the folder, whatever the path.
+func (d *disk) instead(write writer) writer {
+	return func(path, user, group, permissions string, args ...string) (string, error) {
+		below := filepath.Join(d.folder, path)
+		d.paths[below] = path
+		out, err := write(below, user, group, permissions, args...)
 		if err != nil {
-			return nil
+			err = errors.New(strings.ReplaceAll(err.Error(), d.folder, ""))
+		}
+		return out, err
+	}
+}
+
+// What writeToFile left.
+func (d *disk) left() []answer {
+	var found []answer
+	for below, path := range d.paths {
+		info, err := os.Stat(below)
+		if err != nil || info.IsDir() {
+			continue
+		}
+		contents, err := os.ReadFile(below)
+		if err != nil {
+			continue
 		}
 		s := info.Sys().(*syscall.Stat_t)
 		file := answer{
-			"path": f.asked[path], "mode": fmt.Sprintf("%04o", s.Mode&0o7777), "uid": s.Uid, "gid": s.Gid,
+			"path": path, "mode": fmt.Sprintf("%04o", s.Mode&0o7777), "uid": s.Uid, "gid": s.Gid,
 		}
 		text(file, "content", contents)
 		found = append(found, file)
-		return nil
-	})
+	}
 	sort.Slice(found, func(i, j int) bool { return found[i]["path"].(string) < found[j]["path"].(string) })
 	return found
 }

@@ -3,7 +3,7 @@
 mod key;
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::BTreeMap,
     rc::Rc,
 };
@@ -62,7 +62,11 @@ pub struct List {
     items: Option<Rc<Items>>,
 }
 
-struct Items(Vec<Value>);
+struct Items {
+    as_made: Vec<Value>,
+    /// The same after `sprig_sortAlpha`, the only function that changes a list in place.
+    sorted: OnceCell<Vec<Value>>,
+}
 
 /// A map: its types, and its entries unless it is nil.
 #[derive(Clone)]
@@ -101,7 +105,7 @@ impl Counter {
 impl List {
     /// A slice with these items.
     pub fn new(elem: &'static Type, items: Vec<Value>) -> Self {
-        Self { elem, items: Some(Rc::new(Items(items))) }
+        Self { elem, items: Some(Rc::new(Items { as_made: items, sorted: OnceCell::new() })) }
     }
 
     /// The nil slice.
@@ -116,7 +120,18 @@ impl List {
 
     /// The items.
     pub fn items(&self) -> &[Value] {
-        self.items.as_deref().map_or(&[], |items| &items.0)
+        self.items.as_deref().map_or(&[], |items| items.sorted.get().unwrap_or(&items.as_made))
+    }
+
+    /// Puts a list of texts in order, for all who hold it.
+    pub fn sort(&self) {
+        if let Some(items) = self.items.as_deref() {
+            items.sorted.get_or_init(|| {
+                let mut sorted = items.as_made.clone();
+                sorted.sort_by(|a, b| a.as_text().map(Text::as_bytes).cmp(&b.as_text().map(Text::as_bytes)));
+                sorted
+            });
+        }
     }
 
     /// Number of items.
@@ -329,7 +344,7 @@ pub(super) fn dismantle(children: &mut Vec<Value>) {
         match &mut value {
             Value::List(list) => {
                 if let Some(items) = list.items.as_mut().and_then(Rc::get_mut) {
-                    heap.append(&mut items.0);
+                    heap.append(&mut items.as_made);
                 }
             }
             Value::Map(map) => {
@@ -349,7 +364,7 @@ pub(super) fn dismantle(children: &mut Vec<Value>) {
 
 impl Drop for Items {
     fn drop(&mut self) {
-        dismantle(&mut self.0);
+        dismantle(&mut self.as_made);
     }
 }
 

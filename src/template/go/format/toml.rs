@@ -1,9 +1,7 @@
 //! TOML in the layout of Go's BurntSushi encoder: simple keys first, tables after them, two spaces per level.
 
 use super::{
-    MAX_DEPTH,
-    bytes::chars,
-    number,
+    MAX_DEPTH, number,
     time::{self, Time},
 };
 use crate::template::go::{
@@ -26,7 +24,10 @@ pub fn write(value: &Value) -> Result<Vec<u8>, FuncError> {
     if matches!(value, Value::NilPointer(_)) {
         return Ok(Vec::new());
     }
-    let mut writer = Writer { out: String::new() };
+    if matches!(value, Value::Complex(..) | Value::Channel(_)) {
+        return Err(FuncError::new(format!("toTOML: unsupported type for key '': {}", value.kind_name())));
+    }
+    let mut writer = Writer { out: Vec::new() };
     let result = match (table(value), is_table_list(value)) {
         (Some(Ok(entries)), _) => writer.table(&entries, &[]),
         (Some(Err(error)), _) | (_, Err(error)) => Err(error),
@@ -34,13 +35,13 @@ pub fn write(value: &Value) -> Result<Vec<u8>, FuncError> {
         (None, Ok(false)) => writer.value(value, 0),
     };
     result.map_err(|error| error.prefixed("toTOML: "))?;
-    Ok(writer.out.into_bytes())
+    Ok(writer.out)
 }
 
-type Entries = Vec<(String, Value)>;
+type Entries = Vec<(Vec<u8>, Value)>;
 
 struct Writer {
-    out: String,
+    out: Vec<u8>,
 }
 
 /// The entries of what becomes a table; `None`: it is none.
@@ -59,14 +60,14 @@ fn map_entries(map: &Map) -> Result<Entries, FuncError> {
         return Err(FuncError::new("toml: cannot encode a map with non-string key type"));
     }
     let entries = map.entries().into_iter().filter_map(|(key, value)| {
-        let key = chars(key.text().map_or(&[], |text| text.as_bytes())).into_iter().collect();
-        Some((key, value)).filter(|(_, value)| !is_nil(value))
+        let key = key.text().map_or(&[][..], |text| text.as_bytes());
+        Some((key.to_vec(), value)).filter(|(_, value)| !is_nil(value))
     });
     Ok(entries.collect())
 }
 
 fn fields(object: &Object) -> Entries {
-    let names = object.of.fields.iter().map(|(name, _)| (*name).to_owned());
+    let names = object.of.fields.iter().map(|(name, _)| name.as_bytes().to_vec());
     names.zip(object.fields.iter().cloned()).filter(|(_, value)| !is_nil(value)).collect()
 }
 
@@ -89,7 +90,7 @@ fn is_table_list(value: &Value) -> Result<bool, FuncError> {
 }
 
 impl Writer {
-    fn table(&mut self, entries: &Entries, path: &[String]) -> Result<(), FuncError> {
+    fn table(&mut self, entries: &Entries, path: &[Vec<u8>]) -> Result<(), FuncError> {
         if path.len() > MAX_DEPTH {
             return Err(FuncError::new("toml: the value nests too deeply"));
         }
@@ -102,18 +103,18 @@ impl Writer {
             }
             self.indent(path.len());
             self.key(key);
-            self.out.push_str(" = ");
+            self.text(" = ");
             self.value(value, path.len())?;
-            self.out.push('\n');
+            self.out.push(b'\n');
         }
         for (key, value) in tables {
-            let path: Vec<String> = path.iter().chain([key]).cloned().collect();
+            let path: Vec<Vec<u8>> = path.iter().chain([key]).cloned().collect();
             match (value, table(value)) {
                 (_, Some(entries)) => {
                     if path.len() == 1 {
                         self.blank_line();
                     }
-                    self.header(&path, "[", "]");
+                    self.header(&path, b"[", b"]");
                     self.table(&entries?, &path)?;
                 }
                 (Value::List(list), None) => self.tables(list, &path)?,
@@ -123,12 +124,12 @@ impl Writer {
         Ok(())
     }
 
-    fn tables(&mut self, list: &List, path: &[String]) -> Result<(), FuncError> {
+    fn tables(&mut self, list: &List, path: &[Vec<u8>]) -> Result<(), FuncError> {
         for item in list.items() {
             meter::visit(item, self.out.len())?;
             let Some(entries) = table(item) else { continue };
             self.blank_line();
-            self.header(path, "[[", "]]");
+            self.header(path, b"[[", b"]]");
             self.table(&entries?, path)?;
         }
         Ok(())
@@ -136,33 +137,33 @@ impl Writer {
 
     fn blank_line(&mut self) {
         if !self.out.is_empty() {
-            self.out.push('\n');
+            self.out.push(b'\n');
         }
     }
 
-    fn header(&mut self, path: &[String], open: &str, close: &str) {
+    fn header(&mut self, path: &[Vec<u8>], open: &[u8], close: &[u8]) {
         self.indent(path.len() - 1);
-        self.out.push_str(open);
+        self.out.extend_from_slice(open);
         for (number, key) in path.iter().enumerate() {
             if number > 0 {
-                self.out.push('.');
+                self.out.push(b'.');
             }
             self.key(key);
         }
-        self.out.push_str(close);
-        self.out.push('\n');
+        self.out.extend_from_slice(close);
+        self.out.push(b'\n');
     }
 
     fn indent(&mut self, level: usize) {
-        self.out.extend(std::iter::repeat_n(' ', 2 * level));
+        self.out.extend(std::iter::repeat_n(b' ', 2 * level));
     }
 
-    fn key(&mut self, key: &str) {
-        let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if !key.is_empty() && key.chars().all(bare) {
-            self.out.push_str(key);
+    fn key(&mut self, key: &[u8]) {
+        let bare = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if !key.is_empty() && key.iter().all(bare) {
+            self.out.extend_from_slice(key);
         } else {
-            self.string(key.as_bytes());
+            self.string(key);
         }
     }
 
@@ -172,47 +173,48 @@ impl Writer {
         }
         meter::visit(value, self.out.len())?;
         match value {
-            Value::Bool(flag) => self.out.push_str(if *flag { "true" } else { "false" }),
-            Value::Int(number) | Value::Int64(number) => self.out.push_str(&number.to_string()),
-            Value::Uint64(number) => self.out.push_str(&number.to_string()),
-            Value::Uint8(number) => self.out.push_str(&number.to_string()),
-            Value::Float(number) => self.out.push_str(&number::toml(*number)),
+            Value::Bool(flag) => self.text(if *flag { "true" } else { "false" }),
+            Value::Int(number) | Value::Int64(number) => self.text(&number.to_string()),
+            Value::Uint64(number) => self.text(&number.to_string()),
+            Value::Uint8(number) => self.text(&number.to_string()),
+            Value::Float(number) => self.text(&number::toml(*number)),
             Value::Number(text) => self.number(&String::from_utf8_lossy(text.as_bytes()))?,
             Value::String(text) => self.string(text.as_bytes()),
             Value::List(list) => return self.list(list, depth),
             Value::Map(_) => return self.inline(value, depth),
             Value::Object(object) => match (object.state::<Time>(), object.of.text) {
-                (Some(time), _) => self.out.push_str(&time::rfc3339_nano(time)),
+                (Some(time), _) => self.text(&time::rfc3339_nano(time)),
                 (None, Some(text)) => self.string(text(object).as_bytes()),
                 (None, None) => return self.inline(value, depth),
             },
             Value::Nil | Value::NilPointer(_) => {
                 return Err(FuncError::new("toml: cannot encode array with nil element"));
             }
-            Value::Complex(..) => return Err(FuncError::new("toml: unsupported type: complex128")),
-            Value::Channel(_) => return Err(FuncError::new("toml: unsupported type: <-chan int64")),
+            Value::Complex(..) | Value::Channel(_) => {
+                return Err(FuncError::new(format!("toml: unsupported type: {}", value.kind_name())));
+            }
         }
         Ok(())
     }
 
     fn number(&mut self, text: &str) -> Result<(), FuncError> {
         match (text.parse::<i64>(), text.parse::<f64>()) {
-            (Ok(whole), _) => self.out.push_str(&whole.to_string()),
-            (_, Ok(float)) => self.out.push_str(&number::toml(float)),
+            (Ok(whole), _) => self.text(&whole.to_string()),
+            (_, Ok(float)) => self.text(&number::toml(float)),
             _ => return Err(FuncError::new("toml: unable to convert a number to int64 or float64")),
         }
         Ok(())
     }
 
     fn list(&mut self, list: &List, depth: usize) -> Result<(), FuncError> {
-        self.out.push('[');
+        self.out.push(b'[');
         for (number, item) in list.items().iter().enumerate() {
             if number > 0 {
-                self.out.push_str(", ");
+                self.text(", ");
             }
             self.value(item, depth + 1)?;
         }
-        self.out.push(']');
+        self.out.push(b']');
         Ok(())
     }
 
@@ -221,35 +223,40 @@ impl Writer {
         let mut entries = entries?;
         // Tables come after plain values here, too.
         entries.sort_by_key(|(_, item)| table(item).is_some());
-        self.out.push('{');
+        self.out.push(b'{');
         for (number, (key, item)) in entries.iter().enumerate() {
             if number > 0 {
-                self.out.push_str(", ");
+                self.text(", ");
             }
             self.key(key);
-            self.out.push_str(" = ");
+            self.text(" = ");
             self.value(item, depth + 1)?;
         }
-        self.out.push('}');
+        self.out.push(b'}');
         Ok(())
     }
 
+    /// A quoted text; bytes that are no UTF-8 stay as they are.
     fn string(&mut self, bytes: &[u8]) {
-        self.out.push('"');
-        for c in chars(bytes) {
-            match c {
-                '"' => self.out.push_str("\\\""),
-                '\\' => self.out.push_str("\\\\"),
-                '\x08' => self.out.push_str("\\b"),
-                '\t' => self.out.push_str("\\t"),
-                '\n' => self.out.push_str("\\n"),
-                '\x0c' => self.out.push_str("\\f"),
-                '\r' => self.out.push_str("\\r"),
-                '\0'..='\x1f' | '\x7f' => self.out.push_str(&format!("\\u{:04x}", u32::from(c))),
-                _ => self.out.push(c),
+        self.out.push(b'"');
+        for byte in bytes {
+            match byte {
+                b'"' => self.text("\\\""),
+                b'\\' => self.text("\\\\"),
+                0x08 => self.text("\\b"),
+                b'\t' => self.text("\\t"),
+                b'\n' => self.text("\\n"),
+                0x0c => self.text("\\f"),
+                b'\r' => self.text("\\r"),
+                0..=0x1f | 0x7f => self.text(&format!("\\u{byte:04x}")),
+                _ => self.out.push(*byte),
             }
         }
-        self.out.push('"');
+        self.out.push(b'"');
+    }
+
+    fn text(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
     }
 }
 

@@ -127,9 +127,9 @@ fn read_path(text: &str) -> Result<(VaultPath, Params), FuncError> {
     let decode_all = |text: &str| decode(&text.replace('+', " ")).map(Arc::from);
     params = params
         .iter()
-        .map(|(key, value)| Some((decode_all(key)?, decode_all(value)?)))
-        .collect::<Option<Params>>()
-        .ok_or_else(|| FuncError::new("the query of the path has a bad % escape"))?;
+        // As in the original, a pair with a bad escape is not sent.
+        .filter_map(|(key, value)| Some((decode_all(key)?, decode_all(value)?)))
+        .collect();
     if decoded.contains('?') {
         return Err(FuncError::new("the path has a question mark in it, which can't be sent"));
     }
@@ -320,18 +320,20 @@ fn bound(value: &Value) -> Result<i64, FuncError> {
         Value::Uint64(number) => Ok(number.cast_signed()),
         Value::Uint8(number) => Ok(i64::from(*number)),
         Value::String(text) | Value::Number(text) => {
-            let text = String::from_utf8_lossy(text.as_bytes());
+            let text = text.as_bytes();
             if text.is_empty() {
                 return Ok(0);
             }
-            parse_int(&text, 10).map_err(|error| not_a_number("parseInt: strconv.ParseInt", &text, error))
+            // What is no UTF-8 is no number either.
+            parse_int(std::str::from_utf8(text).unwrap_or("?"), 10)
+                .map_err(|error| not_a_number("parseInt: strconv.ParseInt", text, error))
         }
         other => Err(FuncError::new(format!("loop: bad argument type: {}", other.type_name()))),
     }
 }
 
-fn not_a_number(function: &str, text: &str, error: IntError) -> FuncError {
-    let quoted = quote::quote(text.as_bytes());
+fn not_a_number(function: &str, text: &[u8], error: IntError) -> FuncError {
+    let quoted = quote::quote(text);
     FuncError::quoting(
         format!("{function}: parsing {quoted}: {}", error.text()),
         format!("{function}: {}", error.text()),
@@ -351,12 +353,8 @@ fn write_to_file(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
     let mode = super::super::number::parse_uint(&permissions, 8)
         .and_then(|mode| u32::try_from(mode).map_err(|_| IntError::Range))
         .map_err(|error| {
-            let quoted = quote::quote(permissions.as_bytes());
-            FuncError::quoting(
-                format!("strconv.ParseUint: parsing {quoted}: {}", error.text()),
-                format!("strconv.ParseUint: {}", error.text()),
-            )
-            .hint("the mode is written in octal digits, for instance \"0640\"")
+            not_a_number("strconv.ParseUint", args.bytes(3), error)
+                .hint("the mode is written in octal digits, for instance \"0640\"")
         })?;
     let mut contents = Zeroizing::new(args.bytes(args.len() - 1).to_vec());
     if flags.contains("newline") {

@@ -46,11 +46,12 @@ fn dump(value: &Value, depth: usize, of: String, out: &mut Vec<u8>) -> Result<()
         return Err(FuncError::new("the value nests too deeply to be shown"));
     }
     meter::visit(value, out.len())?;
+    out.extend_from_slice(format!("({of})").as_bytes());
     if matches!(value, Value::NilPointer(_)) {
-        out.extend_from_slice(format!("({of})(<nil>)").as_bytes());
+        out.extend_from_slice(b"(<nil>)");
         return Ok(());
     }
-    out.extend_from_slice(format!("({of}) ").as_bytes());
+    out.push(b' ');
     match value {
         Value::Nil => out.extend_from_slice(b"<nil>"),
         Value::Number(text) => {
@@ -71,7 +72,7 @@ fn dump(value: &Value, depth: usize, of: String, out: &mut Vec<u8>) -> Result<()
             if !list.is_empty() {
                 out.extend_from_slice(format!("(len={0} cap={0}) ", list.len()).as_bytes());
             }
-            let parts: Vec<(Option<Value>, &Value)> = list.items().iter().map(|item| (None, item)).collect();
+            let parts: Vec<_> = list.items().iter().map(|item| (None, item)).collect();
             block(&parts, depth, &list.elem.to_string(), out)?;
         }
         Value::Map(map) => {
@@ -79,17 +80,28 @@ fn dump(value: &Value, depth: usize, of: String, out: &mut Vec<u8>) -> Result<()
             if !entries.is_empty() {
                 out.extend_from_slice(format!("(len={}) ", entries.len()).as_bytes());
             }
-            let parts: Vec<(Option<Value>, &Value)> =
-                entries.iter().map(|(key, value)| (Some(key.value()), value)).collect();
+            let parts: Vec<_> =
+                entries.iter().map(|(key, value)| (Some(Label::Key(key.value())), value)).collect();
             block(&parts, depth, &map.elem.to_string(), out)?;
+        }
+        Value::Object(object) if object.of.text.is_none() && !object.fields.is_empty() => {
+            let names = object.of.fields.iter().map(|(name, _)| Some(Label::Field(name)));
+            let parts: Vec<_> = names.zip(&object.fields).collect();
+            block(&parts, depth, "", out)?;
         }
         other => out.extend_from_slice(print::value(other)?.as_bytes()),
     }
     Ok(())
 }
 
+/// What stands before a value inside another.
+enum Label {
+    Key(Value),
+    Field(&'static str),
+}
+
 fn block(
-    parts: &[(Option<Value>, &Value)],
+    parts: &[(Option<Label>, &Value)],
     depth: usize,
     elem: &str,
     out: &mut Vec<u8>,
@@ -97,8 +109,12 @@ fn block(
     out.extend_from_slice(b"{\n");
     for (number, (key, value)) in parts.iter().enumerate() {
         out.resize(out.len() + depth + 1, b' ');
-        if let Some(key) = key {
-            dump(key, depth + 1, key.type_name(), out)?;
+        match key {
+            Some(Label::Key(key)) => dump(key, depth + 1, key.type_name(), out)?,
+            Some(Label::Field(name)) => out.extend_from_slice(name.as_bytes()),
+            None => {}
+        }
+        if key.is_some() {
             out.extend_from_slice(b": ");
         }
         let of = if matches!(value, Value::Nil) { elem.to_owned() } else { value.type_name() };

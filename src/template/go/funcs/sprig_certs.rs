@@ -15,12 +15,16 @@ use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
 use super::{Args, Func, FuncError};
-use crate::template::go::{
-    ctx::Ctx,
-    format::base::{Alphabet, decode64},
-    kind::Type,
-    object::{Object, StructType},
-    value::Value,
+use crate::{
+    template::go::{
+        ctx::Ctx,
+        format::base::{Alphabet, decode64},
+        kind::Type,
+        object::{Object, StructType},
+        print,
+        value::Value,
+    },
+    vault::value::Text,
 };
 
 /// What a certificate counts for among the steps of a render, with its signature.
@@ -52,28 +56,28 @@ pub(super) const FUNCS: &[Func] = &[
         &[Type::String, Type::ANYS, Type::ANYS, Type::Int],
         PAIR_TYPE,
         "a certificate signed by itself with a new ECDSA key",
-        |ctx, args| Request::named(&args)?.signed(ctx, &ecdsa_key()?, None),
+        |ctx, args| Request::new(&args, 3)?.signed(ctx, &args, &ecdsa_key()?, None),
     ),
     Func::new(
         "sprig_genSelfSignedCertWithKey",
         &[Type::String, Type::ANYS, Type::ANYS, Type::Int, Type::String],
         PAIR_TYPE,
         "a certificate signed by itself with a given key",
-        |ctx, args| Request::named(&args)?.signed(ctx, &args.lossy(4), None),
+        |ctx, args| Request::new(&args, 3)?.signed(ctx, &args, &args.lossy(4), None),
     ),
     Func::new(
         "sprig_genSignedCert",
         &[Type::String, Type::ANYS, Type::ANYS, Type::Int, PAIR_TYPE],
         PAIR_TYPE,
         "a certificate signed by an authority with a new ECDSA key",
-        |ctx, args| Request::named(&args)?.signed(ctx, &ecdsa_key()?, Some(args.get(4))),
+        |ctx, args| Request::new(&args, 3)?.signed(ctx, &args, &ecdsa_key()?, Some(args.get(4))),
     ),
     Func::new(
         "sprig_genSignedCertWithKey",
         &[Type::String, Type::ANYS, Type::ANYS, Type::Int, PAIR_TYPE, Type::String],
         PAIR_TYPE,
         "a certificate signed by an authority with a given key",
-        |ctx, args| Request::named(&args)?.signed(ctx, &args.lossy(5), Some(args.get(4))),
+        |ctx, args| Request::new(&args, 3)?.signed(ctx, &args, &args.lossy(5), Some(args.get(4))),
     ),
     Func::new(
         "sprig_buildCustomCert",
@@ -164,7 +168,7 @@ fn private_key(ctx: &mut Ctx<'_>, args: Args) -> Result<Value, FuncError> {
         b"" | b"rsa" | b"dsa" => {
             Err(FuncError::new("RSA and DSA keys cannot be made here: use \"ecdsa\" or \"ed25519\""))
         }
-        _ => Ok(Value::text(format!("Unknown type {}", args.lossy(0)))),
+        other => Ok(Value::text([b"Unknown type ", other].concat())),
     }
 }
 
@@ -199,28 +203,26 @@ impl Request {
         Ok(Self { name: args.lossy(0).into_owned(), addresses: Vec::new(), days: args.int(days) })
     }
 
-    /// With addresses and names in the second and third argument, and days in the fourth.
-    fn named(args: &Args) -> Result<Self, FuncError> {
-        let mut request = Self::new(args, 3)?;
+    /// Adds the addresses and names of the second and third argument.
+    fn name(&mut self, args: &Args) -> Result<(), FuncError> {
+        let no_ip = "error parsing ip: not an IP address in a string";
         for item in args.list(1).items() {
-            let address = match item {
-                Value::String(text) => text.as_str().and_then(|text| text.parse::<IpAddr>().ok()),
-                _ => None,
-            };
-            let address =
-                address.ok_or_else(|| FuncError::new("error parsing ip: not an IP address in a string"))?;
-            request.addresses.push(SanType::IpAddress(address));
+            let text = string(item, "error parsing ip")?;
+            let address = text.as_str().and_then(|text| text.parse::<IpAddr>().ok());
+            let address = address.ok_or_else(|| {
+                let text = String::from_utf8_lossy(text.as_bytes());
+                FuncError::quoting(format!("error parsing ip: {text}"), no_ip)
+            })?;
+            self.addresses.push(SanType::IpAddress(address));
         }
         for item in args.list(2).items() {
-            let name = match item {
-                Value::String(text) => text.as_str().and_then(|text| text.to_owned().try_into().ok()),
-                _ => None,
-            };
+            let text = string(item, "error processing alternate dns name")?;
+            let name = text.as_str().and_then(|text| text.to_owned().try_into().ok());
             let name = name
                 .ok_or_else(|| FuncError::new("error processing alternate dns name: not an ASCII string"))?;
-            request.addresses.push(SanType::DnsName(name));
+            self.addresses.push(SanType::DnsName(name));
         }
-        Ok(request)
+        Ok(())
     }
 
     fn params(&self, ctx: &mut Ctx<'_>) -> Result<CertificateParams, FuncError> {
@@ -256,12 +258,19 @@ impl Request {
     }
 
     /// Signed by an authority, or by itself.
-    fn signed(&self, ctx: &mut Ctx<'_>, key: &str, authority: Option<&Value>) -> Result<Value, FuncError> {
+    fn signed(
+        mut self,
+        ctx: &mut Ctx<'_>,
+        args: &Args,
+        key: &str,
+        authority: Option<&Value>,
+    ) -> Result<Value, FuncError> {
         ctx.labour(CERTIFICATE_STEPS)?;
-        let params = self.params(ctx)?;
         let signee = signer(key)?;
         let Some(authority) = authority else {
-            return Ok(pair(&params.self_signed(&signee).map_err(|_| failed())?.pem(), key));
+            self.name(args)?;
+            let certificate = self.params(ctx)?.self_signed(&signee).map_err(|_| failed())?;
+            return Ok(pair(&certificate.pem(), key));
         };
         let field = |name: &str| match authority {
             Value::Object(object) => object.field(name).and_then(Value::as_text).cloned(),
@@ -271,7 +280,22 @@ impl Request {
         let own = signer(&String::from_utf8_lossy(own.as_bytes()))?;
         let issuer = Issuer::from_ca_cert_pem(&String::from_utf8_lossy(certificate.as_bytes()), own)
             .map_err(|_| FuncError::new("unable to decode certificate"))?;
+        self.name(args)?;
+        let params = self.params(ctx)?;
         Ok(pair(&params.signed_by(&signee, &issuer).map_err(|_| failed())?.pem(), key))
+    }
+}
+
+/// The text of an item of a list.
+fn string<'i>(item: &'i Value, what: &str) -> Result<&'i Text, FuncError> {
+    match item {
+        Value::String(text) => Ok(text),
+        other => {
+            let shown = print::sprint(std::slice::from_ref(other))?;
+            let shown = String::from_utf8_lossy(shown.as_bytes());
+            let (go, ours) = (format!("{what}: {shown} is not a string"), format!("{what}: not a string"));
+            Err(FuncError::quoting(go, ours))
+        }
     }
 }
 

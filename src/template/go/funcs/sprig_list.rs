@@ -80,8 +80,9 @@ pub(super) const FUNCS: &[Func] = &[
     Func::new("sprig_concat", ANY, Type::Any, "lists one after another", concat).variadic(),
     Func::new("sprig_sortAlpha", ANY, Type::STRINGS, "the elements as texts, sorted", |_, args| {
         let mut texts = match args.get(0) {
-            Value::List(list) if list.is_nil() && *list.elem == Type::String => {
-                return Ok(Type::STRINGS.zero());
+            Value::List(list) if *list.elem == Type::String => {
+                list.sort();
+                return Ok(args.get(0).clone());
             }
             Value::List(_) => to_texts(args.get(0))?,
             other => vec![to_text(other)?],

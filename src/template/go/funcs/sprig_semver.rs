@@ -1,6 +1,6 @@
 //! Sprig's semantic versions.
 
-use std::rc::Rc;
+use std::{cmp::Ordering, rc::Rc};
 
 use super::{Args, Func, FuncError};
 use crate::template::go::{
@@ -97,18 +97,26 @@ static METHODS: &[Func] = &[
         Ok(object(version(&args, 0).increased(2), false))
     }),
     Func::new("Compare", OTHER, Type::Int, "-1, 0 or 1 for an older, equal or newer version", |_, args| {
-        Ok(Value::Int(version(&args, 0).compare(&version(&args, 1)) as i64))
+        Ok(Value::Int(compared(&args)? as i64))
     }),
     Func::new("Equal", OTHER, Type::Bool, "whether two versions are equal", |_, args| {
-        Ok(Value::Bool(version(&args, 0).compare(&version(&args, 1)).is_eq()))
+        Ok(Value::Bool(compared(&args).is_ok_and(Ordering::is_eq)))
     }),
     Func::new("LessThan", OTHER, Type::Bool, "whether a version is older", |_, args| {
-        Ok(Value::Bool(version(&args, 0).compare(&version(&args, 1)).is_lt()))
+        Ok(Value::Bool(compared(&args)?.is_lt()))
     }),
     Func::new("GreaterThan", OTHER, Type::Bool, "whether a version is newer", |_, args| {
-        Ok(Value::Bool(version(&args, 0).compare(&version(&args, 1)).is_gt()))
+        Ok(Value::Bool(compared(&args)?.is_gt()))
     }),
 ];
+
+/// How the receiver compares with the other version, which may be nil.
+fn compared(args: &Args) -> Result<Ordering, FuncError> {
+    match args.get(1) {
+        Value::Object(_) => Ok(version(args, 0).compare(&version(args, 1))),
+        _ => Err(FuncError::new("runtime error: invalid memory address or nil pointer dereference")),
+    }
+}
 
 fn parse(args: &Args) -> Result<Version, FuncError> {
     Version::parse(&args.lossy(0)).map_err(refused)

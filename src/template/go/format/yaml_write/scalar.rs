@@ -176,9 +176,13 @@ fn double(out: &mut String, text: &str, mut line: Line) {
     out.push('"');
     let mut rest = text.chars();
     let (mut after_space, mut first) = (false, true);
+    // The original takes every character of such a text for the mark.
+    let marked = text.starts_with('\u{feff}');
     while let Some(c) = rest.next() {
         let next = rest.as_str();
-        if c == ' ' && !after_space && !first && !next.is_empty() && line.fold(out) {
+        if marked {
+            escape(out, c);
+        } else if c == ' ' && !after_space && !first && !next.is_empty() && line.fold(out) {
             if next.starts_with(' ') {
                 out.push('\\');
             }
