@@ -93,7 +93,7 @@ fn is_open(function: &str, changed: &[&str]) -> bool {
     let has = |part: &str| changed.iter().any(|argument| argument.contains(part));
     let texts = |arguments: &[&str]| arguments.iter().any(|text| text.contains(['"', 's']));
     match function {
-        "plugin" => texts(changed),
+        "plugin" | "sprig_shuffle" => texts(changed),
         "sockaddr" => changed.is_empty() || texts(changed),
         "sprig_keys" | "sprig_values" => has("\"b\" nil"),
         "sprig_ago" | "sprig_durationRound" | "sprig_randInt" => true,

@@ -1,12 +1,12 @@
 //! YAML 1.1 read into untyped values, as Go's yaml.v2 reads it: mappings have keys of any simple type.
 
-mod tabs;
+mod places;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
-use self::tabs::Tabs;
+use self::places::{Places, Refused};
 use super::{
     MAX_DEPTH,
     base::{self, Alphabet},
@@ -20,6 +20,7 @@ use crate::template::go::{
 
 /// How many nodes a document may have after its aliases are expanded.
 const MAX_NODES: usize = 200_000;
+const NEXT_LINE: char = '\u{85}';
 /// Blanks that stand for tabs.
 const DEEPEST_INDENT: usize = 64;
 /// How many bytes may be read once more because of tabs.
@@ -35,7 +36,12 @@ pub fn read(text: &[u8]) -> Result<Value, FuncError> {
         None => FuncError::new("yaml: incomplete UTF-8 octet sequence"),
         Some(_) => FuncError::new("yaml: invalid leading UTF-8 octet"),
     })?;
-    let mut text = Cow::Borrowed(text);
+    if !text.chars().all(is_printable) {
+        return Err(FuncError::new("yaml: control characters are not allowed"));
+    }
+    // YAML 1.1 breaks lines here, too.
+    let mut text: Cow<'_, str> =
+        if text.contains(NEXT_LINE) { text.replace(NEXT_LINE, "\n").into() } else { text.into() };
     if text.starts_with(['{', '[']) && text.contains('\t') && is_json(&text) {
         // No string of JSON has a bare tab in it.
         text = text.replace('\t', " ").into();
@@ -52,6 +58,11 @@ pub fn read(text: &[u8]) -> Result<Value, FuncError> {
             _ => return read,
         }
     }
+}
+
+fn is_printable(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='~' | NEXT_LINE | '\u{a0}'..)
+        && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
 fn is_json(text: &str) -> bool {
@@ -82,8 +93,8 @@ struct Reader<'t> {
     unended: Option<usize>,
     /// The place of tabs that the parser, other than Go's, does not take: after a colon, in brackets, in quotes.
     tab: Option<usize>,
-    /// Those that it takes, other than Go's.
-    tabs: Tabs<'t>,
+    /// What else it takes, other than Go's.
+    places: Places<'t>,
 }
 
 #[derive(Clone)]
@@ -110,7 +121,7 @@ impl<'t> Reader<'t> {
             end: 0,
             unended,
             tab: None,
-            tabs: Tabs::new(text),
+            places: Places::new(text),
         }
     }
 
@@ -119,7 +130,14 @@ impl<'t> Reader<'t> {
             match self.next()? {
                 Event::StreamEnd => return Ok(Value::Nil),
                 Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
-                event => return Ok(self.node(event, 0)?.value),
+                event => {
+                    let node = self.node(event, 0)?;
+                    // What follows belongs to it, unless it is another document.
+                    return match self.next() {
+                        Err(error) if !error.go_text().ends_with("<document start>") => Err(error),
+                        _ => Ok(node.value),
+                    };
+                }
             }
         }
     }
@@ -130,17 +148,14 @@ impl<'t> Reader<'t> {
             Some(Ok((event, span))) => {
                 self.at = span.start.index();
                 self.end = span.end.index();
-                match self.tabs.before(&event, self.at..self.end) {
-                    None => Ok(event),
-                    Some(0) => Err(FuncError::new(format!("yaml: {STRANGE_START}"))),
-                    Some(line) => Err(FuncError::new(format!("yaml: line {}: {STRANGE_START}", line + 1))),
-                }
+                self.places.see(&event, self.at..self.end).map_err(refused)?;
+                Ok(event)
             }
             Some(Err(error)) => {
                 let info = error.info();
                 if info.starts_with("':' must be followed by a valid YAML whitespace")
                     || info.starts_with("tab cannot be used as indentation")
-                    || self.tabs.in_flow() && info.starts_with("tabs disallowed")
+                    || self.places.in_flow() && info.starts_with("tabs disallowed")
                 {
                     self.tab = Some(error.marker().index());
                 }
@@ -224,6 +239,7 @@ impl<'t> Reader<'t> {
                 }
                 event => event,
             };
+            self.places.is_key(&event).map_err(refused)?;
             let key = self.node(event, depth + 1)?;
             let event = self.next()?;
             let value = self.node(event, depth + 1)?.value;
@@ -234,6 +250,22 @@ impl<'t> Reader<'t> {
             }
         }
     }
+}
+
+fn refused(why: Refused) -> FuncError {
+    // Lines are counted as in `syntax`.
+    let (line, words) = match why {
+        Refused::Start(0) => (0, STRANGE_START),
+        Refused::Start(line) => (line + 1, STRANGE_START),
+        Refused::Colon(line) => (line + 1, "mapping values are not allowed in this context"),
+        Refused::NoKey(line) => (line, "did not find expected key"),
+    };
+    located(line, words)
+}
+
+fn located(line: usize, words: &str) -> FuncError {
+    let place = if line == 0 { String::new() } else { format!("line {line}: ") };
+    FuncError::new(format!("yaml: {place}{words}"))
 }
 
 /// `<<`: the entries of a mapping, or of several of which the first wins.
@@ -315,8 +347,7 @@ fn syntax(error: &ScanError, text: &str) -> FuncError {
         (line, true) => line,
         (line, false) => line + 1,
     };
-    let place = if line == 0 { String::new() } else { format!("line {line}: ") };
-    FuncError::new(format!("yaml: {place}{words}"))
+    located(line, words)
 }
 
 /// The name behind the `*` at a character's place.

@@ -116,6 +116,21 @@ fn tabs_part_values_where_go_takes_them() {
 }
 
 #[test]
+fn keys_are_on_one_line_and_are_something() {
+    for (text, words) in [
+        ("a:1\nb: 2", "line 2: mapping values are not allowed in this context"),
+        ("a: 1\n: 2", "line 1: did not find expected key"),
+        ("a: \u{1}", "control characters are not allowed"),
+    ] {
+        let error = read(text.as_bytes()).err().unwrap();
+        assert_eq!(error.go_text(), format!("yaml: {words}"), "{text:?}");
+    }
+    for text in ["? a\n  b\n: c", "a\n---\n: b", "? \n: b", "a: b\u{85}c: d"] {
+        assert!(read(text.as_bytes()).is_ok(), "{text:?}");
+    }
+}
+
+#[test]
 fn tabs_that_indent_or_follow_a_mark_begin_nothing() {
     for (text, place) in [("\ta: 1", ""), ("a:\n\tb", "line 2: "), ("-\ta", ""), ("a:\n- \tb", "line 2: ")] {
         let error = read(text.as_bytes()).err().unwrap();
