@@ -23,9 +23,11 @@ impl Handed {
         Self(answers.into_iter().map(|answer| (request(&answer), answer)).collect())
     }
 
-    /// What nobody has asked for yet.
-    pub(super) fn rest(&self) -> Vec<KeptAnswer> {
-        self.0.values().cloned().collect()
+    /// What nobody has asked for yet, as long as it is good: a template may come to it in a later pass only.
+    pub(super) fn untaken(&self, clock: Clock) -> impl Iterator<Item = KeptAnswer> {
+        let now = clock.wall();
+        let is_good = move |answer: &&KeptAnswer| answer.lease.map_or(answer.due, |(_, ends)| ends) > now;
+        self.0.values().filter(is_good).cloned()
     }
 
     /// The answer to a request, unless its lease is over, and when the server last confirmed it. It is given once.

@@ -77,19 +77,15 @@ impl<F: Fetch> Store<F> {
         Some(confirmed)
     }
 
-    /// All that the next run would have to know.
+    /// All that the next run would have to know. It may be written down before anybody says what is wanted.
     pub(super) fn kept(&self) -> Vec<KeptAnswer> {
-        // The token may be there, and written down, before anybody says what is wanted.
-        if self.slots.is_empty() {
-            return self.handed.rest();
-        }
         let (now, snapshot) = (self.clock.now(), self.snapshot.borrow());
         let confirmed =
             |request: &SecretRequest| snapshot.answers.get(request).and_then(|held| held.life.confirmed);
         let kept = |(request, slot): (&SecretRequest, &Slot)| {
             Some(handed::keep(request, slot.entry.carried(now)?, confirmed(request), self.clock))
         };
-        self.slots.iter().filter_map(kept).collect()
+        self.slots.iter().filter_map(kept).chain(self.handed.untaken(self.clock)).collect()
     }
 
     /// There is more to tell the next run than before.

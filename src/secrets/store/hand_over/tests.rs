@@ -52,14 +52,18 @@ async fn what_was_handed_over_with_the_token_is_not_asked_for_until_it_is_due() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn before_anything_is_wanted_all_that_was_handed_over_is_handed_on_with_its_token_alone() {
+async fn what_nobody_has_wanted_yet_is_handed_on_with_its_token_alone_as_long_as_it_is_good() {
     let first = Bench::start();
     let second = Bench::start_with(kept(&first).await);
     second.tokens.send(handed_over(token(1, 36_000, second.clock), 5)).unwrap();
     second.settle().await;
     assert_eq!(second.handle.inventory.take().await.len(), 2, "a run that is killed now loses nothing");
     second.want(&["db/b"]).await;
-    assert_eq!(second.handle.inventory.take().await.len(), 1, "what nobody wants any more goes");
+    assert_eq!(second.handle.inventory.take().await.len(), 2, "a late pass may want the other");
+    second.pass(301).await;
+    let left = second.handle.inventory.take().await;
+    assert_eq!(left.len(), 1, "a secret without a lease is good until it would be read anew");
+    assert_eq!(left[0].path.as_str(), "db/b");
     let third = Bench::start_with(kept(&Bench::start()).await);
     third.tokens.send(token(1, 36_000, third.clock)).unwrap();
     third.settle().await;
