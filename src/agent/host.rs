@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Read,
-    net::IpAddr,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -18,6 +17,7 @@ use crate::{
     clock::{Clock, zone::Zone},
     config::template::TemplateSpec,
     problem::system_words,
+    process::interfaces::{self, Address},
     secrets::{
         request::{SecretRequest, Verb},
         snapshot::Snapshot,
@@ -152,8 +152,8 @@ impl Host for SnapshotHost<'_> {
         SystemRandom::new().fill(buffer).map_err(|_| "the system gives no random bytes".into())
     }
 
-    fn interfaces(&self) -> Vec<(String, IpAddr, String)> {
-        Vec::new()
+    fn interfaces(&self) -> Vec<Address> {
+        interfaces::addresses()
     }
 
     fn plugin(&mut self, program: &Program) -> Option<Result<Text, ProgramFault>> {

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Read,
-    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -15,6 +14,7 @@ use super::answers::Answers;
 use crate::{
     clock::Clock,
     problem::system_words,
+    process::interfaces::{self, Address},
     secrets::request::SecretRequest,
     template::{
         fixture::Programs,
@@ -96,8 +96,8 @@ impl Host for LaptopHost<'_> {
         SystemRandom::new().fill(buffer).map_err(|_| "the system gives no random bytes".into())
     }
 
-    fn interfaces(&self) -> Vec<(String, IpAddr, String)> {
-        Vec::new()
+    fn interfaces(&self) -> Vec<Address> {
+        interfaces::addresses()
     }
 
     fn plugin(&mut self, program: &Program) -> Option<Result<Text, ProgramFault>> {

@@ -1,7 +1,8 @@
-//! This process among others: signals, pid file, service manager, self-protection, memory settings, orphans.
+//! This process among others: signals, pid file, service manager, self-protection, memory settings, orphans, network interfaces.
 
 pub mod cpu;
 pub mod harden;
+pub mod interfaces;
 pub mod memory;
 pub mod pid_file;
 pub mod reap;

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     clock::zone::Zone,
+    process::interfaces::Address,
     secrets::request::{SecretRequest, Verb},
     vault::{
         secret::{Auth, Secret},
@@ -215,8 +216,9 @@ impl Host for FixtureHost<'_> {
         Ok(())
     }
 
-    fn interfaces(&self) -> Vec<(String, IpAddr, String)> {
-        vec![("lo".to_owned(), IpAddr::from([127, 0, 0, 1]), "up|loopback|running".to_owned())]
+    fn interfaces(&self) -> Vec<Address> {
+        let (name, flags) = ("lo".to_owned(), "up|loopback|running".to_owned());
+        vec![Address { name, ip: IpAddr::from([127, 0, 0, 1]), prefix: 8, flags, is_default: false }]
     }
 
     fn plugin(&mut self, program: &Program) -> Option<Result<Text, ProgramFault>> {

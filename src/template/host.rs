@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     clock::zone::Zone,
+    process::interfaces::Address,
     secrets::request::SecretRequest,
     vault::{secret::Secret, value::Text},
 };
@@ -33,8 +34,8 @@ pub trait Host: Send {
     /// Fills `buffer` with random bytes; `Err` has words for the user, and the buffer must not be used then.
     fn random(&mut self, buffer: &mut [u8]) -> Result<(), String>;
 
-    /// Addresses of the network interfaces, for `sockaddr`: (interface name, address, flags as Go words them).
-    fn interfaces(&self) -> Vec<(String, std::net::IpAddr, String)>;
+    /// Addresses of the network interfaces, for `sockaddr`.
+    fn interfaces(&self) -> Vec<Address>;
 
     /// What a program printed (`plugin`), which is run between passes; `None` when it hasn't ended yet.
     fn plugin(&mut self, program: &Program) -> Option<Result<Text, ProgramFault>>;

@@ -1,13 +1,13 @@
 //! Calls functions of the table in unit tests, without an engine around them.
 
 use std::{
-    net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use super::{Args, FuncError, find};
 use crate::{
+    process::interfaces::Address,
     secrets::request::SecretRequest,
     template::{
         go::{ctx::Ctx, value::Value},
@@ -44,7 +44,7 @@ impl Host for Nothing {
         Ok(())
     }
 
-    fn interfaces(&self) -> Vec<(String, IpAddr, String)> {
+    fn interfaces(&self) -> Vec<Address> {
         Vec::new()
     }
 
