@@ -49,11 +49,31 @@ impl Registry {
         if let Some(sprig) = names().find(|known| known.strip_prefix("sprig_") == Some(name)) {
             return Some(format!("did you mean {sprig}? Sprig's functions have the prefix sprig_ here"));
         }
+        if let Some(instead) = left_out(name.strip_prefix("sprig_").unwrap_or(name)) {
+            return Some(instead.to_owned());
+        }
         // Among equally near names the longest is most likely meant: printf rather than print for prinf.
         let mut known: Vec<&str> = names().collect();
         known.sort_by_key(|name| (std::cmp::Reverse(name.len()), *name));
         nearest(name, known).map(|near| format!("did you mean {near}?"))
     }
+}
+
+/// What serves instead of the functions that the original leaves out of Sprig's, because they depend on more than the
+/// template.
+fn left_out(sprig: &str) -> Option<&'static str> {
+    Some(match sprig {
+        "now" | "date" | "dateInZone" | "date_in_zone" | "dateModify" | "date_modify" | "htmlDate"
+        | "htmlDateInZone" => {
+            "timestamp gives the time, in a layout if one is named; Sprig's clock isn't there"
+        }
+        "env" | "expandenv" => "did you mean env?",
+        "getHostByName" => "names are not looked up here; sockaddr has the addresses of this machine",
+        "randAlphaNum" | "randAlpha" | "randAscii" | "randNumeric" | "randBytes" | "uuidv4" => {
+            "the agents leave it out: the file would be another one at each render"
+        }
+        _ => return None,
+    })
 }
 
 /// Whether one of the globs matches a name.
@@ -116,5 +136,11 @@ mod tests {
         assert_eq!(registry.suggest("prinf").as_deref(), Some("did you mean printf?"));
         assert_eq!(registry.suggest("secrt").as_deref(), Some("did you mean secret?"));
         assert_eq!(registry.suggest("zzzzzz"), None);
+        assert!(registry.suggest("sprig_now").is_some_and(|hint| hint.contains("timestamp")));
+        assert!(registry.suggest("uuidv4").is_some_and(|hint| hint.contains("another one")));
+        assert_eq!(
+            registry.suggest("upper").as_deref().and_then(|hint| hint.split('?').next()),
+            Some("did you mean sprig_upper")
+        );
     }
 }
