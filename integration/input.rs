@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use crate::harness::{
-    Need, Pod, Run, canary, each_server, needing, on_dev,
+    Authority, Need, Pod, Relay, Run, Secure, canary, each_server, needing, on_dev,
     pod::list,
     process::Finished,
     server::{Server, unused_address},
@@ -237,7 +237,8 @@ fn a_damaged_annotations_file_is_told_with_file_and_line() {
     }
 }
 
-/// Waits for the line about a failed login; `init` goes on trying.
+/// A failed login is told in one line, and `init` goes on trying; with `exit_on_err` it ends with 3, and its last line
+/// says why and what to do.
 #[track_caller]
 fn login_fails(pod: &Pod, words: &[&str]) {
     let before = old_file(pod);
@@ -248,6 +249,13 @@ fn login_fails(pod: &Pod, words: &[&str]) {
     }
     init.stop().expect(0);
     assert_eq!(old_file(pod), before);
+
+    let exit = "auto_auth { method { exit_on_err = true } }";
+    let run = pod.init().arg(&format!("-config={}", pod.write("exit.hcl", exit)));
+    let ended = refuses(pod, run, 3, words);
+    let last = ended.err.lines().last().unwrap_or_default();
+    let hint = line.split("hint=\"").nth(1).and_then(|hint| hint.split('"').next()).expect("a hint");
+    assert!(last.contains("exit_on_err is set: ") && last.contains(&format!(" ({hint})")), "{hint}: {last}");
 }
 
 #[test]
@@ -322,6 +330,19 @@ fn a_wrong_address_is_told_in_one_line() {
         login_fails(&pod, &["does not speak TLS on this port", "write http:// in the address"]);
         pod.annotate("service", "http://no-such-host.invalid:8200");
         login_fails(&pod, &["can't resolve `no-such-host.invalid`", "check the host name"]);
+        let secure = Secure::start();
+        pod.annotate("service", &secure.url().replace("https:", "http:"));
+        login_fails(
+            &pod,
+            &["400 Client sent an HTTP request to an HTTPS server", "write https:// in the address"],
+        );
+        // Other servers than the original's kind hang up without a word.
+        let silent = Relay::tls(server.authority(), Authority::new().server(&["localhost"]));
+        pod.annotate("service", &format!("http://{}", silent.authority()));
+        login_fails(
+            &pod,
+            &["the connection ended before", "write https:// in the address if the server speaks TLS"],
+        );
         pod.annotate("service", "vault:8200");
         let run = pod.init();
         refuses(&pod, run, 2, &["annotation vault.hashicorp.com/service", "http://"]);

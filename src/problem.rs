@@ -103,7 +103,7 @@ pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
-        let said = cause.to_string();
+        let said = cause.downcast_ref().map_or_else(|| cause.to_string(), system_words);
         if !text.contains(&said) {
             text.push_str(": ");
             text.push_str(&said);
@@ -111,6 +111,14 @@ pub fn chain(error: &dyn Error) -> String {
         next = cause.source();
     }
     text
+}
+
+/// The chain of causes, and behind it in brackets what the user can do.
+pub fn chain_with_hint(error: &dyn Error, hint: Option<&str>) -> String {
+    match hint {
+        Some(hint) => format!("{} ({hint})", chain(error)),
+        None => chain(error),
+    }
 }
 
 /// The candidate that was most likely meant: at most a third of the letters differ, case aside.

@@ -40,7 +40,7 @@ use crate::{
     chance::Chance,
     clock::Clock,
     config::{AutoAuthConfig, MethodConfig},
-    problem::chain,
+    problem::{chain, chain_with_hint},
     vault::{
         client::{Call, Product},
         gate::Class,
@@ -343,9 +343,11 @@ impl<S: Server> AutoAuth<S> {
         let failure = error.failure();
         let wait = self.machine.login_failed(failure, self.clock.now(), self.chance.unit());
         let next_try = wait.map(|wait| self.clock.now() + wait);
+        let hint = error.hint(&self.method);
+        let message: Arc<str> = chain_with_hint(&error, hint).into();
         self.progress.send_modify(|progress| {
             progress.failures += 1;
-            progress.trouble = Some(Trouble { message: chain(&error).into(), next_try });
+            progress.trouble = Some(Trouble { message: message.clone(), next_try });
         });
         let missing = failure == LoginFailure::NoCredential;
         self.empty_handed = if missing { self.empty_handed.saturating_add(1) } else { 0 };
@@ -363,10 +365,10 @@ impl<S: Server> AutoAuth<S> {
             namespace = self.config.namespace.as_ref().map(|namespace| namespace.as_str()),
             jwt = self.shown_jwt(claims, &error),
             backoff = wait.map(|wait| format!("{wait:?}")),
-            hint = error.hint(&self.method),
+            hint,
             "error authenticating"
         );
-        if wait.is_some() { Ok(()) } else { Err(AutoAuthError::Login(error)) }
+        if wait.is_some() { Ok(()) } else { Err(AutoAuthError::Login(message)) }
     }
 
     /// What the JWT says of itself, for the log; or that what was sent is none.

@@ -8,12 +8,10 @@ use crate::{
     clock::Clock,
     config::{Config, StatusSocket, env::Environment, pod},
     problem,
-    process::termination_log,
+    process::termination_log::{self, TERMINATION_LOG},
     telemetry::{self, Console},
 };
 
-/// Where the kubelet reads why a container ended.
-const TERMINATION_LOG: &str = "/dev/termination-log";
 /// Exit code for a configuration that can't be used.
 const CONFIGURATION: u8 = 2;
 /// Exit code for something that can't be written.

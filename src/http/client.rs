@@ -199,6 +199,9 @@ impl std::fmt::Debug for HttpClient {
 
 /// Reads an answer's body, at most `limit` bytes; `url` gives what messages say was asked.
 ///
+/// A refusal that only the end of its connection bounds counts although the connection is reset: so a server answers
+/// plain HTTP on its TLS port, because it leaves most of the request unread.
+///
 /// # Errors
 /// A body that is larger, ends early or comes too late.
 pub async fn read(
@@ -212,8 +215,17 @@ pub async fn read(
     if announced > limit {
         return Err(too_large());
     }
+    let bounded = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+    let may_be_reset =
+        !response.status().is_success() && !bounded.iter().any(|name| response.headers().contains_key(name));
     let mut body = Zeroizing::new(Vec::with_capacity(announced));
-    while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, &url()))? {
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Ok(body),
+            Err(_) if may_be_reset && !body.is_empty() => return Ok(body),
+            Err(error) => return Err(classify(&error, &url())),
+        };
         let needed = body.len() + chunk.len();
         if needed > limit {
             return Err(too_large());
@@ -226,7 +238,6 @@ pub async fn read(
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
 }
 
 fn classify(error: &reqwest::Error, url: &Url) -> HttpError {

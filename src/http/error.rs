@@ -7,6 +7,7 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage};
 use thiserror::Error;
 
 use super::dns::DnsError;
+use crate::problem::system_words;
 
 /// A request without an answer.
 #[derive(Debug, Error)]
@@ -132,7 +133,7 @@ impl HttpError {
     }
 
     /// What the user can do.
-    pub const fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Refused { .. } => {
                 "check the address and that the server is up; in a service mesh the network may not be ready yet \
@@ -158,7 +159,12 @@ impl HttpError {
                 "check network policies and firewalls between the pod and the server"
             }
             Self::Timeout { .. } => "the server is slow; VAULT_CLIENT_TIMEOUT raises the limit",
-            Self::Closed { .. } | Self::TooLarge { .. } | Self::Request { .. } => return None,
+            Self::Closed { url, .. } if url.scheme() == "http" => {
+                "write https:// in the address if the server speaks TLS on this port; else look at the server's log, \
+                 and at any proxy or mesh before it"
+            }
+            Self::Closed { .. } => "look at the server's log, and at any proxy or mesh before it",
+            Self::TooLarge { .. } | Self::Request { .. } => return None,
         })
     }
 
@@ -195,9 +201,12 @@ impl HttpError {
         }
         let cause = innermost(error);
         if error.is_connect() {
-            return Self::Refused { url, cause: io.map_or(cause, |io| words(io.kind(), &io.to_string())) };
+            return Self::Refused { url, cause: io.map_or(cause, words) };
         }
-        if error.is_builder() { Self::Request { url, cause } } else { Self::Closed { url, cause } }
+        if error.is_builder() {
+            return Self::Request { url, cause };
+        }
+        Self::Closed { url, cause: io.map_or(cause, words) }
     }
 
     fn from_tls(error: &rustls::Error, url: Url) -> Self {
@@ -250,11 +259,11 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
     last.to_string()
 }
 
-fn words(kind: io::ErrorKind, said: &str) -> String {
-    match kind {
+fn words(error: &io::Error) -> String {
+    match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused: nobody listens there".to_owned(),
         io::ErrorKind::NotFound => "no such socket".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => said.to_owned(),
+        _ => system_words(error),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Where the kubelet mounts the file by default.
-pub const DEFAULT_PATH: &str = "/dev/termination-log";
+pub const TERMINATION_LOG: &str = "/dev/termination-log";
 
 /// The kubelet shows this many bytes and drops the rest.
 const MOST: usize = 4096;

@@ -16,7 +16,7 @@ use crate::{
     auth::TokenState,
     chance::Chance,
     clock::Clock,
-    problem::chain,
+    problem::chain_with_hint,
     vault::{
         client::{Body, Call, Product},
         error::VaultError,
@@ -342,10 +342,7 @@ fn failure(error: &VaultError) -> Failure {
             FailureClass::Unreachable
         }
     };
-    let mut message = chain(error);
-    if let Some(hint) = error.hint() {
-        message.push_str(&format!(" ({hint})"));
-    }
+    let message = chain_with_hint(error, error.hint());
     Failure { class, message, retry_after: error.retry_after() }
 }
 

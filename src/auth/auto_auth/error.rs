@@ -1,6 +1,6 @@
 //! Why logins fail, what that means for the next one, and what the user can do about it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use thiserror::Error;
 
@@ -14,9 +14,9 @@ use crate::{
 /// Why auto-auth ended. It never ends otherwise.
 #[derive(Debug, Error)]
 pub enum AutoAuthError {
-    /// A login failed and `exit_on_err` is set.
-    #[error("login failed, and exit_on_err is set")]
-    Login(#[source] LoginError),
+    /// A login failed and `exit_on_err` is set: why, and what to do about it.
+    #[error("login failed, and exit_on_err is set: {0}")]
+    Login(Arc<str>),
 }
 
 /// Why a login failed.
@@ -86,7 +86,8 @@ impl LoginError {
             Self::Vault(VaultError::Missing(_)) => {
                 Some("check the mount path of the auth method and the namespace")
             }
-            Self::Vault(VaultError::Invalid(answer)) => Some(match method {
+            Self::Vault(error @ VaultError::Invalid(answer)) => Some(match method {
+                _ if let Some(hint) = error.hint() => hint,
                 // These say with 400 what others say with 403.
                 Method::AppRole(_) | Method::Cert(_) => method.refusal_hint(),
                 Method::Jwt(_) if !answer.errors.iter().any(|text| text.contains("role")) => {

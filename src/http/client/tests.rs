@@ -187,6 +187,41 @@ async fn an_answer_that_breaks_off_or_is_too_large_is_no_connection_trouble() {
     assert!(matches!(error, HttpError::TooLarge { limit: 1024, .. }) && !error.retry_helps(), "{error:?}");
 }
 
+/// Reads a little of each request, answers, and leaves the rest unread: the system then resets the connection.
+fn leaves_requests_unread(answer: &'static str) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut start = [0; 5];
+            stream.read_exact(&mut start).unwrap();
+            stream.peek(&mut start).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_refusal_counts_although_its_connection_is_reset_and_half_an_answer_does_not() {
+    let at = |answer| {
+        client(&format!("http://127.0.0.1:{}", leaves_requests_unread(answer)), TlsConfig::default())
+    };
+    let said = get(&at("HTTP/1.0 400 Bad Request\r\n\r\nto an HTTPS server.\n")).await.unwrap();
+    assert_eq!(said, "to an HTTPS server.\n");
+    for half in [
+        "HTTP/1.0 200 OK\r\n\r\nok",
+        "HTTP/1.1 400 Bad Request\r\ncontent-length: 9\r\n\r\nno",
+        "HTTP/1.0 400 Bad Request\r\n\r\n",
+        "HTTP/1.0 400 Bad",
+    ] {
+        let error = get(&at(half)).await.unwrap_err();
+        assert!(matches!(error, HttpError::Closed { .. }), "{half:?}: {error:?}");
+        assert!(!error.to_string().contains("os error"), "{error}");
+        assert!(error.hint().unwrap().starts_with("write https:// in the address if"));
+    }
+}
+
 #[tokio::test]
 async fn an_answer_without_a_length_is_read_whole_and_bounded_too() {
     let chunked = |text: &str| {
