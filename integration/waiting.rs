@@ -165,7 +165,7 @@ fn a_sidecar_that_never_got_its_files_ends_with_the_codes_of_init() {
         ends(&pod, 3, "invalid role name");
         pod.annotate("role", "app").annotate("agent-inject-file-v", "blocked/v");
         pod.write("secrets/blocked", "a file in the way");
-        ends(&pod, 6, "blocked");
+        ends(&pod, 6, "blocked is a file, not a folder");
     });
 }
 

@@ -30,6 +30,14 @@ pub enum WriteError {
         /// The missing folder.
         folder: PathBuf,
     },
+    /// Something else than a folder is on the way.
+    #[error("can't write {}: {} is a file, not a folder", path.display(), place.display())]
+    NotAFolder {
+        /// The destination.
+        path: PathBuf,
+        /// What is on the way.
+        place: PathBuf,
+    },
     /// The system refused for lack of rights.
     #[error("can't {step} {}: permission denied: {access}", path.display())]
     Denied {
@@ -172,6 +180,11 @@ impl WriteError {
             Some(Errno::EROFS) => Self::ReadOnly { folder: folder(), path },
             Some(Errno::ENOSPC | Errno::EDQUOT) => Self::NoSpace { folder: folder(), path, bytes },
             Some(Errno::ENOENT) => Self::FolderMissing { folder: folder(), path },
+            Some(Errno::ENOTDIR) => {
+                let there = |place: &&Path| std::fs::metadata(place).is_ok();
+                let place = path.ancestors().skip(1).find(there).unwrap_or(&path).to_owned();
+                Self::NotAFolder { path, place }
+            }
             Some(Errno::EBUSY) => Self::Mount { path },
             Some(Errno::EISDIR) => Self::NotAFile { path, what: "a directory" },
             _ => Self::Io { step, path, source },
@@ -182,6 +195,7 @@ impl WriteError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotAFile { .. } => "name a file inside it as the destination, or remove what is there",
+            Self::NotAFolder { .. } => "remove the file that is in the way, or choose another folder",
             Self::FolderMissing { .. } => "make the folder, or leave create_dest_dirs at its default (true)",
             Self::Denied { step: READ, .. } => {
                 "the file must be readable for this process to see whether it changed: remove it, or run as its \

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Findings, filled, method, server, short, sink, value_or};
+use super::{Findings, method, server, short, sink, value_or};
 use crate::{
     config::{
         AutoAuthConfig, MethodConfig,
@@ -62,10 +62,9 @@ fn resolve_method(raw: &RawMethod, vault: &RawVault, findings: &mut Findings) ->
             None
         }
     };
-    let mount = filled(&raw.mount_path).map(|path| path.trim_matches('/')).filter(|path| !path.is_empty());
     Some(MethodConfig {
         kind: kind?,
-        mount_path: mount.map_or_else(|| format!("auth/{}", name.value), str::to_owned),
+        mount_path: mount_path(raw, &name.value, findings),
         namespace: server::login_namespace(vault, &raw.namespace),
         retry_base: said_backoff(&raw.min_backoff),
         retry_cap: said_backoff(&raw.max_backoff),
@@ -75,6 +74,19 @@ fn resolve_method(raw: &RawMethod, vault: &RawVault, findings: &mut Findings) ->
         wrap_ttl: value_or(&raw.wrap_ttl, Duration::ZERO),
         origin: raw.origin.clone(),
     })
+}
+
+/// The mount, without slashes around it; `auth/` belongs to it, maybe with a namespace before.
+fn mount_path(raw: &RawMethod, name: &str, findings: &mut Findings) -> String {
+    let said = raw.mount_path.as_ref().map(|said| (said.value.trim_matches('/'), &said.origin));
+    let Some((path, origin)) = said.filter(|(path, _)| !path.is_empty()) else {
+        return format!("auth/{name}");
+    };
+    if !path.split('/').any(|segment| segment == "auth") && name != "token_file" {
+        let problem = Problem::warning(format!("the mount path `{}` has no auth/ in it", short(path)));
+        findings.warn(origin, problem.hint(format!("did you mean auth/{}?", short(path))));
+    }
+    path.to_owned()
 }
 
 fn no_such_method(name: &str) -> Problem {

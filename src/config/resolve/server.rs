@@ -104,6 +104,11 @@ fn check_address(address: &str, origin: &Origin, findings: &mut Findings) {
         "an address like https://vault.example:8200, http://127.0.0.1:8200 or unix:///run/vault.sock";
     let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     let problem = match scheme.as_deref() {
+        Some("http" | "https") if address.trim_end_matches('/').ends_with("/v1") => {
+            let what = "the server's address ends in /v1, which every request adds by itself";
+            findings.warn(origin, Problem::warning(what).hint("leave /v1 out"));
+            return;
+        }
         Some("http" | "https" | "unix") => return,
         Some(_) => Problem::error("the server's address has a scheme that is not supported"),
         None => {

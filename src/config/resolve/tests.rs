@@ -218,6 +218,10 @@ const ODD: &[(&str, &str)] = &[
         "template_config {\n  lease_renewal_threshold = 1.5\n  max_connections_per_host = -1\n}\n",
     ),
     (
+        "paths with too little or too much",
+        "vault { address = \"https://v:8200/v1/\" }\nauto_auth {\n  method \"kubernetes\" {\n    mount_path = \"kubernetes\"\n    config { role = \"r\" }\n  }\n  sink \"file\" { config { path = \"/t\" } }\n}\n",
+    ),
+    (
         "setting of the method",
         "auto_auth {\n  method \"kubernetes\" { config {\n    role = \"r\"\n    tokenpath = \"/x\"\n  } }\n  sink \"file\" { config {\n    path = \"/t\"\n    mode = \"0600\"\n  } }\n  sinks { sink \"file\" { config { path = \"/u\" } } }\n}\n",
     ),
